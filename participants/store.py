@@ -1,0 +1,300 @@
+"""Folders of sessions: never overwritten, private, locked while in use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from house.errors import UserError
+from house.files import atomic_write_json, atomic_write_text, fsync_directory, read_json
+from participants.journal import read_journal
+from participants.record import RECORD_VERSION, Plan, SessionInfo
+from participants.table import Row, SessionState, read_table, rows_from, state_of, write_table
+
+DATASET_FORMAT = "exemplary-data"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_PARTICIPANT = re.compile(r"^sub-(\d+)$")
+_SESSION = re.compile(r"^ses-(\d+)$")
+
+
+class SessionFolder:
+    """One session on the disk: plan, journal, trial table, metadata.
+
+    Parameters
+    ----------
+    path : Path
+        ``DATA/sub-001/ses-01``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"SessionFolder({str(self.path)!r})"
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's file."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def table_path(self) -> Path:
+        """The trial table's file."""
+        return self.path / "trials.tsv"
+
+    @property
+    def plan_path(self) -> Path:
+        """The plan's file; absent for imported data."""
+        return self.path / "plan.json"
+
+    @property
+    def info_path(self) -> Path:
+        """The metadata's file."""
+        return self.path / "session.json"
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that was written before the first screen."""
+        return _load(Plan, self.plan_path, "the session's plan")
+
+    @property
+    def info(self) -> SessionInfo:
+        """The session's metadata."""
+        return _load(SessionInfo, self.info_path, "the session's metadata")
+
+    def update_info(self, **changes: Any) -> SessionInfo:
+        """Change fields of the metadata; the file is replaced whole."""
+        info = SessionInfo.model_validate(self.info.model_dump() | changes)
+        atomic_write_json(self.info_path, info.model_dump(mode="json"), mode=0o600)
+        return info
+
+    def state(self) -> SessionState:
+        """How far the session got, from its journal."""
+        if not self.journal_path.exists():
+            return SessionState({}, {}, finished=False)
+        return state_of(read_journal(self.journal_path))
+
+    def rows(self) -> list[Row]:
+        """The trial table: derived from plan and journal, or read where there is no plan."""
+        if self.plan_path.exists():
+            return rows_from(self.plan, self.state(), self.info)
+        return read_table(self.table_path)
+
+    def write_trial_table(self) -> Path:
+        """Derive the trial table from plan and journal and write it."""
+        write_table(self.table_path, self.rows())
+        return self.table_path
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the session for this process.
+
+        The operating system releases the lock when the process ends, however it ends.
+
+        Raises
+        ------
+        UserError
+            If another process holds it.
+        """
+        path = self.path / ".lock"
+        with path.open("a+b") as file:
+            try:
+                _lock_file(file.fileno())
+            except OSError:
+                raise UserError(
+                    "this session is open in another program",
+                    where=str(self.path),
+                    remedy="Close that one first, or start another participant.",
+                ) from None
+            yield
+
+
+class DataFolder:
+    """A data set: a folder of participants' sessions.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; need not exist yet.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def sessions(self) -> list[SessionFolder]:
+        """All sessions in order of participant and session number."""
+        found = []
+        for participant, folder in _numbered(self.root, _PARTICIPANT):
+            for session, path in _numbered(folder, _SESSION):
+                if (path / "session.json").exists():
+                    found.append((participant, session, SessionFolder(path)))
+        return [folder for *_, folder in sorted(found, key=lambda item: item[:2])]
+
+    def participants(self) -> list[int]:
+        """Numbers of the participants that have a folder."""
+        return sorted(number for number, _ in _numbered(self.root, _PARTICIPANT))
+
+    def sessions_of(self, participant: int) -> list[SessionFolder]:
+        """Sessions of one participant in order."""
+        folder = self._participant_path(participant)
+        return [
+            SessionFolder(path)
+            for _, path in sorted(_numbered(folder, _SESSION))
+            if (path / "session.json").exists()
+        ]
+
+    def next_session(self, participant: int) -> int:
+        """Number that the participant's next session takes; folders without metadata count."""
+        numbers = [n for n, _ in _numbered(self._participant_path(participant), _SESSION)]
+        return max(numbers, default=0) + 1
+
+    def find(self, participant: int, session: int) -> SessionFolder:
+        """Give one session; a `UserError` says which exist when it does not."""
+        path = self._participant_path(participant) / f"ses-{session:02d}"
+        if not (path / "session.json").exists():
+            exist = [folder.path.name for folder in self.sessions_of(participant)]
+            raise UserError(
+                f"participant {participant} has no session {session}",
+                where=str(self.root),
+                remedy=f"There are: {', '.join(exist)}." if exist else None,
+            )
+        return SessionFolder(path)
+
+    def create(self, plan: Plan, info: SessionInfo) -> SessionFolder:
+        """Make a session's folder and write plan and metadata, fsynced, before anything is shown.
+
+        Raises
+        ------
+        UserError
+            If the session exists: nothing is ever overwritten.
+        """
+        folder = self._new_folder(plan.participant, plan.session)
+        atomic_write_text(folder.plan_path, plan.model_dump_json(indent=1) + "\n", mode=0o600)
+        # Metadata last: a folder without it is an attempt that showed nothing.
+        atomic_write_json(folder.info_path, info.model_dump(mode="json"), mode=0o600)
+        return folder
+
+    def describe(self, **description: Any) -> None:
+        """Write ``dataset.json`` unless it is there.
+
+        Parameters
+        ----------
+        **description
+            ``name``, ``kind`` ("sessions" or "published"), ``sources`` and what else describes
+            the whole data set.
+        """
+        path = self.root / "dataset.json"
+        if not path.exists():
+            self._make_root()
+            header = {"format": DATASET_FORMAT, "schema_version": RECORD_VERSION}
+            atomic_write_json(path, header | description)
+
+    def description(self) -> dict[str, Any]:
+        """Content of ``dataset.json``; empty where there is none."""
+        path = self.root / "dataset.json"
+        if not path.exists():
+            return {}
+        value = read_json(path, "the data set's description")
+        if not isinstance(value, dict) or value.get("format") != DATASET_FORMAT:
+            raise UserError("this is no description of a data set", where=str(path))
+        return value
+
+    def _participant_path(self, participant: int) -> Path:
+        # A folder may have been made with another number of zeros.
+        for number, path in _numbered(self.root, _PARTICIPANT):
+            if number == participant:
+                return path
+        return self.root / f"sub-{participant:03d}"
+
+    def _make_root(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_create(self.root, error) from error
+
+    def _new_folder(self, participant: int, session: int) -> SessionFolder:
+        self._make_root()
+        parent = self._participant_path(participant)
+        path = parent / f"ses-{session:02d}"
+        try:
+            parent.mkdir(mode=0o700, exist_ok=True)
+            path.mkdir(mode=0o700)
+            fsync_directory(parent)
+            fsync_directory(self.root)
+        except FileExistsError:
+            raise UserError(
+                "this session exists already, and nothing is ever overwritten",
+                where=str(path),
+                remedy="Go on with it (--resume), or start a new session (--new-session).",
+            ) from None
+        except OSError as error:
+            raise _cannot_create(path, error) from error
+        return SessionFolder(path)
+
+
+def write_published_session(
+    root: Path | str, info: SessionInfo, rows: Sequence[Row]
+) -> SessionFolder:
+    """Write a session that was recorded elsewhere: metadata and trial table, no plan, no journal.
+
+    Parameters
+    ----------
+    root : Path
+        The data set's folder.
+    info : SessionInfo
+        With ``kind="published"``.
+    rows : sequence of dict
+        Values by column of `TRIAL_COLUMNS`; what is absent becomes ``n/a``.
+    """
+    folder = DataFolder(root)._new_folder(info.participant, info.session)
+    write_table(folder.table_path, rows)
+    atomic_write_json(folder.info_path, info.model_dump(mode="json"), mode=0o600)
+    return folder
+
+
+def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
+    if not folder.is_dir():
+        return []
+    matches = ((pattern.match(path.name), path) for path in folder.iterdir() if path.is_dir())
+    return [(int(match.group(1)), path) for match, path in matches if match]
+
+
+def _load(model: type[Model], path: Path, what: str) -> Model:
+    value = read_json(path, what)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{what} is damaged (`{key}`: {first['msg']})", where=str(path)) from error
+
+
+def _cannot_create(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot create this folder ({error.strerror})",
+        where=str(path),
+        remedy="Check permissions and free space, or choose another folder with --data.",
+    )
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock_file(handle: int) -> None:
+        os.lseek(handle, 0, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock_file(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,36 @@
+"""The stimulus bank: one self-describing HDF5 file of images that explain units.
+
+Written by `generation`, shown by `experiment`. Reading needs h5py and numpy, no torch.
+"""
+
+from stimuli.bank import StimulusBank, read_units
+from stimuli.schema import (
+    ROLES,
+    SCHEMA_VERSION,
+    SELECTIONS,
+    SIGNS,
+    Sign,
+    Unit,
+    natural_id,
+    synthetic_id,
+    unit_id,
+)
+from stimuli.verify import Verification, verify_bank
+from stimuli.writer import BankWriter
+
+__all__ = [
+    "ROLES",
+    "SCHEMA_VERSION",
+    "SELECTIONS",
+    "SIGNS",
+    "BankWriter",
+    "Sign",
+    "StimulusBank",
+    "Unit",
+    "Verification",
+    "natural_id",
+    "read_units",
+    "synthetic_id",
+    "unit_id",
+    "verify_bank",
+]

@@ -1,0 +1,291 @@
+"""Reading a bank: units, images by id, batches. Needs h5py and numpy only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from house.errors import UserError
+from house.names import nearest
+from stimuli import schema
+from stimuli.schema import SIGNS, Sign, Unit
+
+
+class StimulusBank:
+    """A stimulus bank, open for reading.
+
+    Parameters
+    ----------
+    path : Path
+        The HDF5 file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, no bank, or of another schema version.
+
+    Examples
+    --------
+    >>> with StimulusBank(path) as bank:  # doctest: +SKIP
+    ...     query, *references = bank.batch("fire5:3x3:145", "max", 0)
+    ...     pixels = bank.image(query)
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise UserError(
+                "there is no such stimulus bank",
+                where=str(self.path),
+                remedy="Build one with `python -m generation build`, or check the path.",
+            )
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise _damaged(self.path, str(error)) from error
+        try:
+            self._check_header()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> StimulusBank:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; reading afterwards is an error."""
+        self._file.close()
+
+    def _check_header(self) -> None:
+        attributes = self._file.attrs
+        if attributes.get("format") != schema.FORMAT:
+            raise UserError(
+                "this HDF5 file is no stimulus bank",
+                where=str(self.path),
+                remedy="Banks are made by `python -m generation build`.",
+            )
+        version = int(attributes.get("schema_version", 0))
+        if version != schema.SCHEMA_VERSION:
+            raise UserError(
+                f"this bank has schema version {version}; "
+                f"this program reads version {schema.SCHEMA_VERSION}",
+                where=str(self.path),
+                remedy="Rebuild the bank, or use the release that made it.",
+            )
+        missing = [name for name in schema.DATASETS if name not in self._file]
+        missing += [name for name in schema.ATTRIBUTES if name not in attributes]
+        if missing:
+            raise _damaged(self.path, f"missing {', '.join(missing)}")
+
+    @property
+    def name(self) -> str:
+        """What people call this bank."""
+        return str(self._file.attrs["name"])
+
+    @property
+    def schema_version(self) -> int:
+        """Version of the format."""
+        return int(self._file.attrs["schema_version"])
+
+    @property
+    def content_sha256(self) -> str:
+        """Checksum, as recorded, over everything that a participant can see."""
+        return str(self._file.attrs["content_sha256"])
+
+    @property
+    def recipe(self) -> str:
+        """The recipe as TOML text."""
+        return str(self._file.attrs["recipe"])
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Seeds, versions, hardware, network and checksums."""
+        value = json.loads(self._file.attrs["provenance"])
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of every image in pixels."""
+        return int(self._file["natural/images"].shape[1])
+
+    @property
+    def images_per_sign(self) -> int:
+        """Number of synthetic images of a unit and sign."""
+        return int(self._file["synthetic/images"].shape[2])
+
+    @property
+    def n_natural(self) -> int:
+        """Number of natural images stored."""
+        return int(self._file["natural/images"].shape[0])
+
+    @property
+    def n_batches(self) -> int:
+        """Number of disjoint sets of natural images of a unit."""
+        return int(self._file["natural/batches"].shape[2])
+
+    @property
+    def batch_size(self) -> int:
+        """Number of natural images of a unit, sign and batch, the query included."""
+        return int(self._file["natural/batches"].shape[3])
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """All units in the bank's order."""
+        columns = {}
+        for name in schema.UNIT_COLUMNS:
+            dataset = self._file[f"units/{name}"]
+            text = h5py.check_string_dtype(dataset.dtype) is not None
+            columns[name] = list(dataset.asstr()[:]) if text else [int(v) for v in dataset[:]]
+        return tuple(Unit(*values) for values in zip(*columns.values(), strict=True))
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {unit.unit_id: row for row, unit in enumerate(self.units)}
+
+    def row(self, unit_id: str) -> int:
+        """Row of a unit in the bank's arrays."""
+        try:
+            return self._rows[unit_id]
+        except KeyError:
+            raise UserError(
+                f'this bank has no unit "{unit_id}"',
+                where=str(self.path),
+                remedy=nearest(unit_id, self._rows) or f"It has: {', '.join(self._rows)}.",
+            ) from None
+
+    def unit(self, unit_id: str) -> Unit:
+        """Give the unit of that id; a `UserError` names the nearest one when there is none."""
+        return self.units[self.row(unit_id)]
+
+    def image(self, image_id: str) -> npt.NDArray[np.uint8]:
+        """Read one image.
+
+        Parameters
+        ----------
+        image_id : str
+            ``natural/000123`` or ``synthetic/fire5:3x3:145/max/03``.
+
+        Returns
+        -------
+        uint8 array, shape (H, W, 3)
+            RGB, row 0 at the top.
+        """
+        group, _, rest = image_id.partition("/")
+        try:
+            if group == "natural":
+                value = self._file["natural/images"][int(rest)]
+            elif group == "synthetic":
+                unit_id, sign, index = rest.split("/")
+                place = (self.row(unit_id), SIGNS.index(sign), int(index))
+                value = self._file["synthetic/images"][place]
+            else:
+                raise ValueError(image_id)
+        except (ValueError, IndexError) as error:
+            raise UserError(f'this bank has no image "{image_id}"', where=str(self.path)) from error
+        except OSError as error:
+            raise _damaged(self.path, str(error)) from error
+        return np.asarray(value, dtype=np.uint8)
+
+    def images(self, image_ids: Iterable[str]) -> list[npt.NDArray[np.uint8]]:
+        """Read several images in order."""
+        return [self.image(image_id) for image_id in image_ids]
+
+    def batch(self, unit_id: str, sign: Sign, batch: int) -> tuple[str, ...]:
+        """Ids of a batch's natural images; position 0 is the query, the rest are references.
+
+        References come from successively less extreme rank bins.
+        """
+        if not 0 <= batch < self.n_batches:
+            raise UserError(
+                f"this bank has batches 0 to {self.n_batches - 1}, not {batch}",
+                where=str(self.path),
+            )
+        rows = self._file["natural/batches"][self.row(unit_id), SIGNS.index(sign), batch]
+        return tuple(schema.natural_id(int(row)) for row in rows)
+
+    def synthetic(self, unit_id: str, sign: Sign) -> tuple[str, ...]:
+        """Ids of a unit's synthetic images of one sign."""
+        self.row(unit_id)
+        return tuple(schema.synthetic_id(unit_id, sign, k) for k in range(self.images_per_sign))
+
+    def exemplars(self, unit_id: str, sign: Sign) -> tuple[str, ...]:
+        """Ids of the most extreme natural images of a unit, most extreme first."""
+        rows = self._file["natural/exemplars"][self.row(unit_id), SIGNS.index(sign)]
+        return tuple(schema.natural_id(int(row)) for row in rows)
+
+    def activations(
+        self, unit_id: str, sign: Sign, kind: Literal["synthetic", "natural"] = "synthetic"
+    ) -> npt.NDArray[np.float32]:
+        """Activations of a unit by its synthetic images, or by its exemplars in rank order.
+
+        Returns
+        -------
+        float32 array, shape (K,) or (R,)
+            Spatial mean of the unit's pre-ReLU feature map, in the network's own units.
+        """
+        name = "synthetic/activations" if kind == "synthetic" else "natural/exemplar_activations"
+        place = (self.row(unit_id), SIGNS.index(sign))
+        return np.asarray(self._file[name][place], dtype=np.float32)
+
+    def curve(self, unit_id: str, sign: Sign) -> npt.NDArray[np.float32]:
+        """Mean activation during optimisation at `curve_steps`, shape (C,)."""
+        place = (self.row(unit_id), SIGNS.index(sign))
+        return np.asarray(self._file["synthetic/curves"][place], dtype=np.float32)
+
+    @property
+    def curve_steps(self) -> npt.NDArray[np.int32]:
+        """Optimisation steps at which `curve` was recorded, shape (C,)."""
+        return np.asarray(self._file["synthetic/curve_steps"][:], dtype=np.int32)
+
+    def source(self, image_id: str) -> dict[str, str]:
+        """Source of a natural image: name, sha256, label, licence, author."""
+        group, _, row = image_id.partition("/")
+        if group != "natural":
+            raise ValueError(f"{image_id} is no natural image")
+        return {
+            column: str(self._file[f"natural/{column}"].asstr()[int(row)])
+            for column in schema.NATURAL_COLUMNS
+        }
+
+    def compute_content_sha256(self) -> str:
+        """Compute the content checksum from the pixels and tables themselves.
+
+        Takes about a second per gigabyte. A bank is whole when this equals `content_sha256`.
+        """
+        try:
+            return schema.combine_hashes(
+                (name, schema.hash_dataset(self._file[name])) for name in schema.VISIBLE
+            )
+        except OSError as error:
+            raise _damaged(self.path, str(error)) from error
+
+
+def read_units(path: Path | str) -> tuple[Unit, ...]:
+    """Read the unit table of a bank."""
+    with StimulusBank(path) as bank:
+        return bank.units
+
+
+def _damaged(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"this stimulus bank is damaged ({reason})",
+        where=str(path),
+        remedy="Copy it again, or rebuild it with `python -m generation build`.",
+    )
