@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import numpy as np
 
@@ -21,14 +22,13 @@ def seed_sequence(root: int, *names: str | int) -> np.random.SeedSequence:
     Returns
     -------
     numpy.random.SeedSequence
-        Entropy `root`, spawn key the first 128 bits of the SHA-256 of the names. A spawn key
+        Entropy `root`, spawn key the first 128 bits of the SHA-256 of the names as JSON. A spawn key
         is what `SeedSequence.spawn` sets too; naming the children makes them independent of
         how many came before.
     """
     if root < 0:
         raise ValueError(f"a seed is 0 or more, not {root}")
-    text = "\x1f".join(f"{type(name).__name__}:{name}" for name in names)
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    digest = hashlib.sha256(json.dumps(names).encode("ascii")).digest()
     key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
     return np.random.SeedSequence(entropy=root, spawn_key=key)
 
