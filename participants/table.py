@@ -110,11 +110,13 @@ def read_table(path: Path) -> list[Row]:
         names line and column.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_bytes().decode("utf-8").split("\n")
     except FileNotFoundError:
         raise UserError("there is no such trial table", where=str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read this trial table ({error})", where=str(path)) from error
+    if lines[-1] == "":
+        lines.pop()
     header = lines[0].split("\t") if lines else []
     missing = [name for name in TRIAL_COLUMNS if name not in header]
     if missing:
