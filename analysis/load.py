@@ -1,0 +1,272 @@
+"""A data folder as one table of trials.
+
+Sessions of people, of simulated participants and imported published sessions look the same
+from here on; only `kind` tells them apart.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.checks import check_trials
+from house.errors import UserError
+from house.files import sha256_file
+from participants import MISSING, TRIAL_COLUMNS, DataFolder, SessionFolder, SessionInfo
+
+PUBLISHED_LABELS = {"borowski2021_experiment1": "I", "borowski2021_experiment2": "II"}
+"""What the paper calls its experiments; data of a lab are labelled by their protocol."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything that was recorded in a data folder.
+
+    Attributes
+    ----------
+    name : str
+        Name of the data set.
+    root : Path
+        Its folder.
+    trials : pandas.DataFrame
+        One row an answered trial: the columns of `TRIAL_COLUMNS` and `experiment`, `kind`.
+        Whole numbers are Int64, truth values boolean, both with missing values.
+    sessions : pandas.DataFrame
+        One row a session: participant, session, kind, protocol, bank, completed, trials.
+    statements : list of str
+        What a reader must know about the data: unfinished sessions, missing answers, ...
+    sources : dict
+        File name to SHA-256: the published files, or every trial table read.
+    notes : list of str
+        Notes that the record carries, such as what is odd about imported times.
+    """
+
+    name: str
+    root: Path
+    trials: pd.DataFrame
+    sessions: pd.DataFrame
+    statements: list[str] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def load(root: Path, kind: str = "all") -> Dataset:
+    """Read a data folder.
+
+    Parameters
+    ----------
+    root : Path
+        Folder with ``sub-XXX/ses-YY`` below it.
+    kind : str
+        "human", "simulated" or "published" to read only such sessions, "all" for all.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder, no session in it, no answered trial, or a table is damaged;
+        the message names file, column and row.
+    """
+    if not root.is_dir():
+        raise UserError(
+            "there is no such data folder",
+            where=str(root),
+            remedy="Record sessions first (python -m experiment simulate, or run), import the "
+            "published data (python -m analysis import-published), or give another folder.",
+        )
+    data = DataFolder(root)
+    description = data.description()
+    everything = [(folder, folder.info) for folder in data.sessions()]
+    chosen = [(f, i) for f, i in everything if kind in ("all", i.kind)]
+    if not chosen:
+        what = "no sessions" if not everything else f"no sessions of kind {kind}"
+        raise UserError(
+            f"there are {what} in this data folder",
+            where=str(root),
+            remedy="It must hold folders such as sub-001/ses-01, each with a session.json.",
+        )
+    trials, sources = _read_trials([folder for folder, _ in chosen], root)
+    sessions = _session_table(chosen, trials)
+    trials = _with_session_columns(trials, sessions)
+    trials, statements = check_trials(trials, sessions)
+    if kind != "all" and len(chosen) < len(everything):
+        statements.insert(
+            0, f"Only {kind} sessions were read: {len(chosen)} of {len(everything)} sessions."
+        )
+    published = description.get("sources")
+    return Dataset(
+        name=str(description.get("name") or root.resolve().name),
+        root=root,
+        trials=trials,
+        sessions=sessions,
+        statements=statements,
+        sources={str(s["file"]): str(s["sha256"]) for s in published} if published else sources,
+        notes=list(dict.fromkeys(note for _, info in chosen for note in info.notes)),
+    )
+
+
+def _read_trials(
+    folders: list[SessionFolder], root: Path
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read all trial tables with one parse for each heading that occurs."""
+    bodies: dict[str, list[bytes]] = defaultdict(list)
+    derived: list[dict[str, Any]] = []
+    sources = {}
+    for folder in folders:
+        table = folder.table_path
+        if _is_stale(folder):
+            derived.extend(folder.rows())
+            sources[_relative(folder.journal_path, root)] = sha256_file(folder.journal_path)
+            continue
+        heading, body = _split(table)
+        bodies[heading].append(body)
+        sources[_relative(table, root)] = sha256_file(table)
+    frames = [_parse(heading, b"".join(parts), root) for heading, parts in bodies.items()]
+    if derived:
+        frames.append(_typed(pd.DataFrame(derived).astype(object), root))
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
+        raise UserError(
+            "no trial in this data folder was answered",
+            where=str(root),
+            remedy="Finish at least one session; an aborted one can go on with --resume.",
+        )
+    return pd.concat(frames, ignore_index=True), sources
+
+
+def _is_stale(folder: SessionFolder) -> bool:
+    """Whether the journal knows more than the table, as after a crash."""
+    if not (folder.plan_path.exists() and folder.journal_path.exists()):
+        return False
+    if not folder.table_path.exists():
+        return True
+    return folder.journal_path.stat().st_mtime > folder.table_path.stat().st_mtime
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _split(path: Path) -> tuple[str, bytes]:
+    try:
+        content = path.read_bytes()
+        heading, _, body = content.partition(b"\n")
+        names = heading.decode("utf-8-sig").rstrip("\r").split("\t")
+        content.decode("utf-8")
+    except FileNotFoundError:
+        raise UserError("this session has no trial table", where=str(path)) from None
+    except UnicodeDecodeError:
+        raise UserError("this trial table is not UTF-8 text", where=str(path)) from None
+    except OSError as error:
+        raise UserError(f"cannot read this trial table ({error.strerror})", where=str(path)) \
+            from error  # fmt: skip
+    if not content.strip():
+        raise UserError("this trial table is empty", where=str(path))
+    missing = [name for name in TRIAL_COLUMNS if name not in names]
+    if missing:
+        raise UserError(
+            f"columns are missing: {', '.join(missing)}",
+            where=str(path),
+            remedy="Tabs must separate the columns; see trials.json beside the table.",
+        )
+    width = len(names)
+    for number, line in enumerate(body.splitlines(), start=2):
+        if line and line.count(b"\t") != width - 1:
+            raise UserError(
+                f"line {number} has {line.count(bytes([9])) + 1} cells, the heading {width}",
+                where=str(path),
+            )
+    return "\t".join(names), body if body.endswith(b"\n") or not body else body + b"\n"
+
+
+def _parse(heading: str, body: bytes, root: Path) -> pd.DataFrame:
+    table = pd.read_csv(
+        io.BytesIO(body), sep="\t", header=None, names=heading.split("\t"), dtype=str,
+        na_values=[MISSING], keep_default_na=False, quoting=3, encoding="utf-8",
+    )  # fmt: skip
+    return _typed(table[list(TRIAL_COLUMNS)], root)
+
+
+def _typed(table: pd.DataFrame, root: Path) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for name, column in TRIAL_COLUMNS.items():
+        values = table[name]
+        if column.dtype in ("int", "float"):
+            numbers = pd.to_numeric(values, errors="coerce")
+            _refuse(table, name, numbers.isna() & values.notna(), "a number", root)
+            if column.dtype == "int":
+                whole = numbers.isna() | (numbers % 1 == 0)
+                _refuse(table, name, ~whole, "a whole number", root)
+                numbers = numbers.astype("Int64")
+            else:
+                numbers = numbers.astype(float)
+            columns[name] = numbers
+        elif column.dtype == "bool":
+            truth = values.map({"true": True, "false": False, True: True, False: False})
+            _refuse(table, name, truth.isna() & values.notna(), "true or false", root)
+            columns[name] = truth.astype("boolean")
+        else:
+            columns[name] = values.astype("category")
+    return pd.DataFrame(columns)
+
+
+def _refuse(table: pd.DataFrame, name: str, wrong: Any, wanted: str, root: Path) -> None:
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        raise UserError(
+            f'column {name} holds "{row[name]}", which is not {wanted}',
+            where=f"{root}, participant {row['participant']}, session {row['session']}, "
+            f"trial {row['trial']}",
+        )
+
+
+def _session_table(
+    chosen: list[tuple[SessionFolder, SessionInfo]], trials: pd.DataFrame
+) -> pd.DataFrame:
+    counts = trials.groupby(["participant", "session"]).size()
+    rows = [
+        {
+            "participant": info.participant, "session": info.session, "kind": info.kind,
+            "protocol": info.protocol, "protocol_sha256": info.protocol_sha256,
+            "bank": info.bank_name, "bank_sha256": info.bank_sha256,
+            "observer": (info.observer or {}).get("name"), "expertise": info.expertise,
+            "started": info.started, "completed": info.completed,
+            "finished": info.kind == "published" or info.completed is not None,
+            "planned": _planned(folder),
+            "trials": int(counts.get((info.participant, info.session), 0)),
+        }
+        for folder, info in chosen
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _planned(folder: SessionFolder) -> int | None:
+    """Trials that the plan asks for; only unfinished sessions are worth opening the plan."""
+    if folder.info.completed is not None or not folder.plan_path.exists():
+        return None
+    return sum(1 for _ in folder.plan.trials())
+
+
+def _with_session_columns(trials: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+    known = sessions.assign(
+        experiment=[
+            PUBLISHED_LABELS.get(p, p) if k == "published" else p
+            for p, k in zip(sessions["protocol"], sessions["kind"], strict=True)
+        ]
+    )
+    keys = ["participant", "session"]
+    known = known[[*keys, "kind", "experiment"]].astype({k: "Int64" for k in keys})
+    joined = trials.merge(known, on=keys, how="left", validate="many_to_one")
+    stray = joined["kind"].isna()
+    if stray.any():
+        row = joined[stray].iloc[0]
+        raise UserError(
+            f"a trial table names participant {row['participant']}, session {row['session']}, "
+            "but no session folder has these numbers",
+            remedy="The columns participant and session must agree with the folders' names.",
+        )
+    return joined

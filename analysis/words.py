@@ -1,0 +1,85 @@
+"""Numbers and names as a reader meets them in sentences, tables and figures."""
+
+from __future__ import annotations
+
+import math
+
+MEASURES = {
+    "accuracy": "Accuracy",
+    "rt": "Response time",
+    "confidence": "Confidence",
+    "confidence_share": "Share of confidence",
+    "consistency": "Consistency",
+    "intuitiveness": "Intuitiveness",
+}
+TESTS = {
+    "rm_anova": "Repeated-measures ANOVA",
+    "rm_anova_posthoc": "Post-hoc t, pooled error",
+    "t_paired": "Paired t",
+    "wilcoxon_participants": "Wilcoxon over participants",
+    "wilcoxon_units": "Wilcoxon over units",
+    "t_chance": "t against chance",
+}
+TRIALS = {
+    "all": "main trials",
+    "correct": "correct answers",
+    "incorrect": "wrong answers",
+    "catch": "catch trials",
+    "practice": "practice trials",
+    "repeated": "repeated trials",
+}
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Write a number with a true minus sign, and a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    text = f"{value:.{digits}f}"
+    return text.replace("-", MINUS) if float(text) else text.removeprefix("-")
+
+
+def proportion(value: float | None, digits: int = 3) -> str:
+    """Write a number between -1 and 1 without its leading zero, as journals do."""
+    text = number(value, digits)
+    return text.replace("0.", ".", 1) if text.lstrip(MINUS).startswith("0.") else text
+
+
+def p_value(value: float | None) -> str:
+    """Write p with three digits: `.015`, `< .001`; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return "< .001" if value < 0.001 else proportion(min(value, 1.0))
+
+
+def p_phrase(value: float | None) -> str:
+    """Write `p = .015` or `p < .001` for a sentence."""
+    text = p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def measured(measure: str, value: float | None) -> str:
+    """Write a value of a measure with the digits that it deserves."""
+    if measure in ("accuracy", "confidence_share", "consistency"):
+        return proportion(value)
+    return number(value, 1 if measure == "intuitiveness" else 2)
+
+
+def interval(measure: str, low: float, high: float) -> str:
+    """Write an interval, or a dash where it is not defined."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NONE
+    return f"[{measured(measure, low)}, {measured(measure, high)}]"
+
+
+def count(amount: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun in the right form."""
+    return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
+
+
+def listed(names: list[str]) -> str:
+    """Join names: `a`, `a and b`, `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
