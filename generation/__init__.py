@@ -1,0 +1,1 @@
+"""Network and photographs in, one stimulus bank out."""

@@ -1,0 +1,1 @@
+"""Networks as modules that hand out their layers one after the other."""

@@ -1,0 +1,1 @@
+"""Images made by optimisation: parametrization, transforms, objectives and the loop."""
