@@ -150,7 +150,6 @@ def noncentrality_interval(t: float, df: float, level: float = 0.95) -> tuple[fl
 
     Divided by sqrt(n) it is the interval of d_z (Steiger & Fouladi 1997).
     """
-
     # P(T <= t) = E[Phi(t sqrt(V / df) - delta)] over V ~ chi-square(df). scipy's own noncentral
     # t returns NaN in the far tails that this search passes through.
     nodes, weights = np.polynomial.legendre.leggauss(400)

@@ -78,13 +78,14 @@ def _refuse_contradictions(trials: pd.DataFrame) -> None:
 
 
 def _refuse_milliseconds(trials: pd.DataFrame) -> None:
-    medians = trials.groupby(["participant", "session"])["rt"].median()
-    if (medians > _LONGEST_MEDIAN).any():
-        participant, session = medians.idxmax()
+    medians = trials.groupby(["participant", "session"])["rt"].median().reset_index()
+    slow = medians[medians["rt"] > _LONGEST_MEDIAN]
+    if len(slow):
+        row = slow.iloc[0]
         raise UserError(
-            f"the median response time is {medians.max():.0f} s, which is not credible; response "
+            f"the median response time is {row['rt']:.0f} s, which is not credible; response "
             "times must be in seconds, these look like milliseconds",
-            where=f"participant {participant}, session {session}",
+            where=f"participant {row['participant']:.0f}, session {row['session']:.0f}",
         )
 
 
@@ -112,9 +113,9 @@ def _about_sessions(sessions: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
     unfinished = sessions[~sessions["finished"]]
     if len(unfinished):
         names = ", ".join(
-            f"participant {row.participant} session {row.session} ({row.trials}"
-            + (f" of {int(row.planned)} trials)" if pd.notna(row.planned) else " trials)")
-            for row in unfinished.head(8).itertuples()
+            f"participant {row['participant']} session {row['session']} ({row['trials']}"
+            + (f" of {row['planned']:.0f} trials)" if pd.notna(row["planned"]) else " trials)")
+            for row in unfinished.head(8).to_dict("records")
         )
         more = ", ..." if len(unfinished) > 8 else ""
         statements.append(

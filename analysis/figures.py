@@ -9,7 +9,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.cells import conditions, ordered, trial_set
-from analysis.style import FAINT, INK, Picture, colour, finish, marker, new_figure
+from analysis.style import (
+    FAINT,
+    INK,
+    Picture,
+    colour,
+    drawing_style,
+    finish,
+    marker,
+    new_figure,
+)
 from analysis.words import TRIALS, count
 
 _MOST_LINES = 60
@@ -35,7 +44,8 @@ def pictures(trials: pd.DataFrame, estimates: pd.DataFrame) -> list[Picture]:
         *[_by(factor) for factor in ("layer", "branch", "selection", "scheme", "expertise")],
         calibration, units,
     ]  # fmt: skip
-    drawn = (draw(trials, estimates) for draw in drawings)
+    with drawing_style():
+        drawn = [draw(trials, estimates) for draw in drawings]
     return [picture for picture in drawn if picture is not None]
 
 
@@ -170,6 +180,7 @@ def response_time_distribution(trials: pd.DataFrame, estimates: pd.DataFrame) ->
     ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30, 100, 300) if low <= t <= high]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
+    axes.set_xlim(float(main["rt"].quantile(0.002)) * 0.8, float(high) * 1.1)
     axes.set(ylim=(0, 1.01), xlabel="Response time (s, logarithmic)",
              ylabel="Share of trials answered")  # fmt: skip
     axes.legend(loc="upper left")
@@ -322,7 +333,7 @@ def units(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | None:
         side.set_visible(False)
     bar = figure.colorbar(shown, ax=axes, location="bottom", shrink=0.7, aspect=30, pad=0.015)
     bar.set_label("Proportion correct")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     people = int(table["n_participants"].max())
     return finish(
         figure, "units", "Accuracy of every unit",

@@ -186,7 +186,7 @@ def estimate(
         Range that the quantity cannot leave; the t interval is cut to it.
     """
     if not len(values):
-        return Estimate(*([NAN] * 6), 0, 0, "no trials")
+        return Estimate(NAN, NAN, NAN, NAN, NAN, NAN, 0, 0, "no trials")
     function = np.mean if statistic == "mean" else np.median
     people = by_participant(values, participant, statistic)
     low, high = t_interval(people)

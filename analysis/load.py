@@ -259,7 +259,7 @@ def _with_session_columns(trials: pd.DataFrame, sessions: pd.DataFrame) -> pd.Da
         ]
     )
     keys = ["participant", "session"]
-    known = known[[*keys, "kind", "experiment"]].astype({k: "Int64" for k in keys})
+    known = known[[*keys, "kind", "experiment"]].astype(dict.fromkeys(keys, "Int64"))
     joined = trials.merge(known, on=keys, how="left", validate="many_to_one")
     stray = joined["kind"].isna()
     if stray.any():

@@ -131,7 +131,7 @@ def to_trial_tables(release: Release) -> dict[int, pd.DataFrame]:
     """Map a release to trial tables, one a participant, with the columns of `TRIAL_COLUMNS`."""
     tables = {}
     for participant, trials in release.trials.groupby("subject_id", sort=True):
-        number = int(participant)  # type: ignore[call-overload]
+        number = int(str(participant))
         trials = trials.sort_values("trial_nr")
         parts = [_main_rows(trials, release.units)]
         if release.intuitiveness is not None:
@@ -208,7 +208,7 @@ def _describe(code: Any, units: dict[Any, CodedUnit]) -> tuple[Any, ...]:
 
 
 def _rating_rows(ratings: pd.DataFrame, units: dict[Any, CodedUnit]) -> pd.DataFrame:
-    named = []
+    named: list[tuple[Any, ...]] = []
     for letter in ratings["trial_name"]:
         known = units.get((letter, letter, letter))
         if known is None:

@@ -157,7 +157,7 @@ def read_csv(path: Path, columns: Iterable[str]) -> pd.DataFrame:
         )
     if table.empty:
         raise UserError("this file has a heading but no rows", where=str(path))
-    return table.apply(lambda column: column.str.strip())
+    return pd.DataFrame({name: table[name].str.strip() for name in table.columns})
 
 
 def read_unit_list(path: Path) -> dict[tuple[str, str, str], CodedUnit]:
@@ -182,7 +182,8 @@ def read_unit_list(path: Path) -> dict[tuple[str, str, str], CodedUnit]:
     for number, row in enumerate(rows[heading + 1 :], start=heading + 2):
         cells = dict(zip(rows[heading], row, strict=False))
         if not re.fullmatch(r"\d+", cells.get("feature_map_number", "")):
-            raise UserError("the feature_map_number is not a number", where=f"{path}, line {number}")
+            where = f"{path}, line {number}"
+            raise UserError("the feature_map_number is not a number", where=where)
         code = (cells["layer_number"], cells["kernel_size_number"], cells["channel_number"])
         layer = cells["layer_name"].removeprefix("mixed")
         units[code] = CodedUnit(layer, cells["kernel_size"], int(cells["feature_map_number"]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -65,7 +66,7 @@ def signed_rank(differences: Sequence[Fraction | float]) -> SignedRank:
     if not kept:
         nan = float("nan")
         return SignedRank(nan, nan, nan, 0, True)
-    sizes = sorted({abs(d) for d in kept})
+    sizes: list[Any] = sorted({abs(d) for d in kept})
     place = {size: i for i, size in enumerate(sizes)}
     doubled = np.rint(2 * stats.rankdata([place[abs(d)] for d in kept])).astype(int)
     positive = np.array([d > 0 for d in kept])

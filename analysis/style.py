@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ _OTHER_MARKERS = ("D", "v", "P", "X", "*")
 INK = "#222222"
 FAINT = "#9a9a9a"
 
-_RC: dict[str, Any] = {
+_RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -74,6 +75,11 @@ class Picture:
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode("ascii")
 
 
+def drawing_style() -> AbstractContextManager[None]:
+    """Context in which figures are made and saved; matplotlib's own settings are untouched."""
+    return mpl.rc_context(_RC)
+
+
 def colour(condition: str, index: int = 0) -> str:
     """Colour of a condition; those that are not the paper's take the next of the palette."""
     return _COLOURS.get(condition, _OTHER_COLOURS[index % len(_OTHER_COLOURS)])
@@ -86,16 +92,14 @@ def marker(condition: str, index: int = 0) -> str:
 
 def new_figure(height: float, rows: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
     """Make a figure of column width with axes below each other, without pyplot's global state."""
-    with mpl.rc_context(_RC):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        axes = figure.subplots(rows, 1, squeeze=False, **options)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, 1, squeeze=False, **options)
     return figure, list(axes[:, 0])
 
 
 def finish(figure: Figure, name: str, title: str, caption: str, alt: str) -> Picture:
     """Save a figure as SVG and PNG, byte for byte the same for the same data."""
     svg, png = io.BytesIO(), io.BytesIO()
-    with mpl.rc_context(_RC):
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
     return Picture(name, title, caption, alt, svg.getvalue(), png.getvalue())

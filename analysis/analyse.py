@@ -1,0 +1,94 @@
+"""From a data set to results: everything that is computed, nothing that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.design import trial_count_numbers
+from analysis.inference import TEST_DETAIL_COLUMNS, tests
+from analysis.intervals import Resamples
+from analysis.load import Dataset
+from analysis.measures import DETAIL_COLUMNS, estimates, with_codes
+
+BOOTSTRAP = 2000
+SEED = 20210503
+"""Default seed of the bootstrap: the day on which ICLR 2021 began."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was computed for one experiment.
+
+    Attributes
+    ----------
+    label : str
+        The experiment's name in the tables.
+    trials : pandas.DataFrame
+        Its trials.
+    estimates, tests : pandas.DataFrame
+        See `measures.estimates` and `inference.tests`.
+    counts : dict
+        Number of trials of each type, of trials without an answer, of participants, sessions.
+    """
+
+    label: str
+    trials: pd.DataFrame
+    estimates: pd.DataFrame
+    tests: pd.DataFrame
+    counts: dict[str, int]
+
+
+def analyse(
+    dataset: Dataset,
+    *,
+    seed: int = SEED,
+    bootstrap: int = BOOTSTRAP,
+    step: Callable[[str], None] = lambda _: None,
+) -> list[Results]:
+    """Compute all estimates and tests, each experiment by itself.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        From `load`.
+    seed : int
+        Seed of the bootstrap, 0 or more.
+    bootstrap : int
+        Number of resamples; 0 leaves the bootstrap out.
+    step : callable
+        Told what is being done, for a progress display.
+    """
+    found = []
+    for label in sorted(dataset.trials["experiment"].unique()):
+        trials = with_codes(dataset.trials[dataset.trials["experiment"] == label])
+        step(f"Estimating {label}")
+        resamples = Resamples.draw(
+            int(trials["participant_code"].max()) + 1, int(trials["unit_code"].max()) + 1,
+            bootstrap, seed,
+        )  # fmt: skip
+        numbers = estimates(trials, resamples).assign(experiment=label)
+        step(f"Testing {label}")
+        tested = tests(trials).assign(experiment=label)
+        found.append(
+            Results(
+                label, trials, numbers[list(DETAIL_COLUMNS)], tested[list(TEST_DETAIL_COLUMNS)],
+                _counts(trials),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _counts(trials: pd.DataFrame) -> dict[str, int]:
+    unanswered = trials["correct"].isna() & (trials["trial_type"] != "intuitiveness")
+    return {
+        "participants": int(trials["participant"].nunique()),
+        "sessions": int(trials.groupby(["participant", "session"]).ngroups),
+        "units": int(trials.loc[trials["trial_type"] == "main", "unit"].nunique()),
+        "trials": len(trials),
+        "without_answer": int(unanswered.sum()),
+        "without_time": int((trials["rt"].isna() & trials["correct"].notna()).sum()),
+        **trial_count_numbers(trials),
+    }

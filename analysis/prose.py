@@ -1,0 +1,253 @@
+"""The sentences and tables of the report, made from its numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from analysis.cells import FACTORS, ordered
+from analysis.design import Table
+from analysis.words import (
+    MEASURES,
+    MINUS,
+    NONE,
+    TESTS,
+    TRIALS,
+    count,
+    interval,
+    listed,
+    measured,
+    number,
+    p_phrase,
+    p_value,
+    proportion,
+)
+
+PLUS_MINUS = "±"
+
+
+def select(table: pd.DataFrame, **where: str) -> pd.DataFrame:
+    """Rows whose columns have the values given; `factor` is empty unless it is given."""
+    keep = pd.Series(True, index=table.index)
+    for column, value in {"factor": "", **where}.items():
+        keep &= table[column] == value
+    return table[keep]
+
+
+def with_error(row: pd.Series[Any]) -> str:
+    """Write an estimate with the paper's error."""
+    measure = str(row["measure"])
+    text = measured(measure, row["estimate"])
+    if math.isfinite(row["two_sem"]):
+        text += f" {PLUS_MINUS} {measured(measure, row['two_sem'])}"
+    return text
+
+
+def cards(estimates: pd.DataFrame, names: list[str]) -> list[dict[str, str]]:
+    """Headline numbers of each condition."""
+    found = []
+    for name in names:
+        accuracy = select(estimates, measure="accuracy", trials="all", condition=name)
+        card = {"condition": name, "accuracy": NONE, "error": "", "details": ""}
+        if len(accuracy):
+            row = accuracy.iloc[0]
+            card["accuracy"] = f"{100 * row['estimate']:.1f} %"
+            if math.isfinite(row["two_sem"]):
+                card["error"] = f"{PLUS_MINUS} {100 * row['two_sem']:.1f}"
+        details = []
+        for measure, trials, text in (
+            ("rt", "correct", "{} s to a correct answer"),
+            ("confidence", "all", "mean confidence {}"),
+        ):
+            row_ = select(estimates, measure=measure, trials=trials, condition=name,
+                          statistic="mean")  # fmt: skip
+            if len(row_):
+                details.append(text.format(number(row_["estimate"].iloc[0])))
+        card["details"] = ", ".join(details)
+        found.append(card)
+    return found
+
+
+def headline(tests: pd.DataFrame, estimates: pd.DataFrame, names: list[str]) -> str:
+    """One sentence on the first comparison of the experiment."""
+    main = tests[(tests["measure"] == "accuracy") & (tests["test"] == "rm_anova_posthoc")]
+    primary = main[main["primary"]]
+    if len(names) < 2:
+        return "There is one condition, so nothing is compared."
+    if main.empty:
+        return "The comparison between conditions is not defined for these data: " + (
+            _reason(tests) + "."
+        )
+    row = (primary if len(primary) else main).iloc[0]
+    first, second = str(row["contrast"]).split("-", 1)
+    points = 100 * row["difference"]
+    # Compare as it is shown: a difference that rounds to nothing has no direction.
+    if abs(points) < 0.05:
+        comparison = f"Participants were as accurate with {first} as with {second} references"
+    else:
+        word = "more" if points > 0 else "less"
+        comparison = (
+            f"Participants were {abs(points):.1f} percentage points {word} accurate with "
+            f"{_reference(first)} than with {_reference(second)}"
+        )
+    return (
+        f"{comparison} (post-hoc t({row['df1']:.0f}) = {number(row['statistic'])}, "
+        f"{p_phrase(row['p_adjusted'])} after Bonferroni's correction, {p_phrase(row['p'])} "
+        f"without it)."
+    )
+
+
+def _reference(condition: str) -> str:
+    return "no references" if condition == "none" else f"{condition} references"
+
+
+def _reason(tests: pd.DataFrame) -> str:
+    notes = tests.loc[(tests["test"] == "rm_anova") & (tests["note"] != ""), "note"]
+    return str(notes.iloc[0]).removeprefix("not defined: ") if len(notes) else "no test was run"
+
+
+def condition_table(
+    estimates: pd.DataFrame, measure: str, sets: list[str], *, medians: bool = False
+) -> Table:
+    """Estimates of a measure by condition, for one or several sets of trials."""
+    several = len(sets) > 1
+    heads = [*(["Trials"] if several else []), "Condition", "Mean", f"{PLUS_MINUS} 2 SEM",
+             "95 % t interval", "95 % bootstrap"]  # fmt: skip
+    heads += (["Median"] if medians else []) + ["trials", "participants"]
+    rows = []
+    for name in sets:
+        found = select(estimates, measure=measure, trials=name, statistic="mean")
+        for _, row in found.iterrows():
+            cells = [*([TRIALS[name]] if several else []), str(row["condition"]) or NONE]
+            cells += [measured(measure, row["estimate"]), measured(measure, row["two_sem"])]
+            cells.append(interval(measure, row["ci_low"], row["ci_high"]))
+            cells.append(interval(measure, row["bootstrap_low"], row["bootstrap_high"]))
+            if medians:
+                middle = select(estimates, measure=measure, trials=name, statistic="median",
+                                condition=str(row["condition"]))  # fmt: skip
+                cells.append(measured(measure, middle["estimate"].iloc[0]))
+            rows.append([*cells, f"{row['n_trials']:,}", f"{row['n_participants']:,}"])
+    return Table(heads, rows)
+
+
+def undefined(estimates: pd.DataFrame) -> list[str]:
+    """Say which of the numbers by condition have no interval, and why."""
+    rows = estimates[(estimates["factor"] == "") & (estimates["note"] != "")]
+    sentences = []
+    for note, group in rows.groupby("note", sort=True):
+        cells = dict.fromkeys(
+            f"{MEASURES[str(r['measure'])].lower()} ({TRIALS[str(r['trials'])]}, {r['condition']})"
+            for _, r in group.iterrows()
+        )
+        where = "all numbers by condition" if len(group) == len(
+            estimates[estimates["factor"] == ""]
+        ) else listed(list(cells))  # fmt: skip
+        sentences.append(f"No interval for {where}: {note}.")
+    return sentences
+
+
+def factor_tables(estimates: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
+    """Accuracy by each factor: levels down, conditions across."""
+    found = []
+    for factor in FACTORS:
+        if factor in ("unit", "participant"):
+            continue
+        table = select(estimates, measure="accuracy", trials="all", factor=factor)
+        levels = ordered(table["level"].unique(), factor)
+        if len(levels) < 2:
+            continue
+        rows = []
+        for level in levels:
+            cells = [level]
+            for name in names:
+                cell = table[(table["level"] == level) & (table["condition"] == name)]
+                cells.append(with_error(cell.iloc[0]) if len(cell) else NONE)
+            rows.append(cells)
+        found.append(
+            {"factor": factor, "title": f"Accuracy by {factor}",
+             "table": Table([factor.capitalize(), *names], rows)}
+        )  # fmt: skip
+    return found
+
+
+def test_tables(tests: pd.DataFrame) -> list[dict[str, Any]]:
+    """All tests, one table for each measure and set of trials."""
+    found = []
+    for keys, group in tests.groupby(["measure", "trials"], sort=False):
+        measure, trials = (str(k) for k in keys)
+        rows = [_test_cells(row) for _, row in group.iterrows()]
+        published = [str(t) == "rm_anova_posthoc" for t in group["test"]]
+        found.append(
+            {
+                "title": f"{MEASURES[measure]}, {TRIALS[trials]}",
+                "heads": ["Test", "Contrast", "Statistic", "p", "p adjusted", "Effect", "n",
+                          "Notes"],
+                "rows": list(zip(rows, published, strict=True)),
+            }
+        )  # fmt: skip
+    return found
+
+
+def _test_cells(row: pd.Series[Any]) -> list[str]:
+    contrast = str(row["contrast"]).replace("-", f" {MINUS} ")
+    adjusted = p_value(row["p_adjusted"])
+    how = str(row["adjustment"]).replace("greenhouse-geisser", "GG")
+    if adjusted != NONE and how:
+        adjusted += f" ({how.replace('bonferroni x ', 'Bonf. ×')})"
+    effect = ""
+    if math.isfinite(row["effect"]):
+        name = {"partial eta squared": "η²ₚ", "rank-biserial correlation": "r"}.get(
+            row["effect_name"], row["effect_name"].split(" ")[0].replace("d_z", "d")
+        )
+        effect = f"{name} = {proportion(row['effect'], 2)}"
+        if math.isfinite(row["ci_low"]):
+            effect += f" [{number(row['ci_low'])}, {number(row['ci_high'])}]"
+    return [
+        TESTS[str(row["test"])], contrast, _statistic(row), p_value(row["p"]), adjusted,
+        effect or NONE, str(row["n"]), str(row["note"]),
+    ]  # fmt: skip
+
+
+def _statistic(row: pd.Series[Any]) -> str:
+    if not math.isfinite(row["statistic"]):
+        return NONE
+    name = str(row["statistic_name"])
+    if name == "F":
+        return f"F({row['df1']:.0f}, {row['df2']:.0f}) = {number(row['statistic'], 1)}"
+    if name == "t":
+        return f"t({row['df1']:.0f}) = {number(row['statistic'])}"
+    return f"{name} = {number(row['statistic'], 1)}"
+
+
+def notices(sessions: pd.DataFrame) -> list[dict[str, str]]:
+    """Say prominently whose answers these are, wherever they are not a lab's own people."""
+    kinds = sessions["kind"].value_counts()
+    total = len(sessions)
+    found = []
+    simulated = int(kinds.get("simulated", 0))
+    if simulated:
+        names = sorted(set(sessions.loc[sessions["kind"] == "simulated", "observer"].dropna()))
+        by = f" ({listed([f'observer “{n}”' for n in names])})" if names else ""
+        if simulated == total:
+            text = (
+                f"All {count(total, 'session')} were answered by a computer model{by}. The numbers "
+                "show that the pipeline works; they are no evidence about people."
+            )
+        else:
+            text = (
+                f"{simulated} of {count(total, 'session')} were answered by a computer model{by} "
+                "and are analysed together with the others. Give --kind human to leave them out."
+            )
+        found.append({"title": "Simulated participants", "text": text})
+    if kinds.get("published", 0):
+        found.append(
+            {
+                "title": "Published data",
+                "text": f"{kinds['published']} of {count(total, 'session')} are those of Borowski "
+                "et al. (ICLR 2021), recomputed from the tables that the authors released. No new "
+                "participant took part in them.",
+            }
+        )
+    return found

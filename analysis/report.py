@@ -1,0 +1,219 @@
+"""One self-contained page, and what its template needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from analysis.analyse import Results
+from analysis.cells import conditions, trial_set
+from analysis.design import Table, balance, timing, trial_counts
+from analysis.load import Dataset
+from analysis.printed import comparisons
+from analysis.prose import (
+    cards,
+    condition_table,
+    factor_tables,
+    headline,
+    notices,
+    select,
+    test_tables,
+    undefined,
+)
+from analysis.style import Picture, colour
+from analysis.words import count, listed, measured
+
+TEMPLATES = Path(__file__).parent / "templates"
+_MOST_SOURCES = 20
+_PLACES = {
+    "accuracy": "accuracy",
+    "accuracy_by_confidence": "confidence",
+    "confidence": "confidence",
+    "response_time": "time",
+    "response_time_distribution": "time",
+}
+
+
+def render(
+    dataset: Dataset,
+    results: list[Results],
+    pictures: list[list[Picture]],
+    *,
+    provenance: dict[str, Any],
+) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What was read.
+    results : list of Results
+        One an experiment.
+    pictures : list of list of Picture
+        The figures of each experiment.
+    provenance : dict
+        `seed`, `bootstrap`, `versions`, `git_commit`, `created`.
+
+    Returns
+    -------
+    str
+        HTML that loads nothing from anywhere.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    published = set(dataset.sessions["kind"]) == {"published"}
+    return environment.get_template("report.html.j2").render(
+        title=_title(dataset),
+        subtitle=_subtitle(results),
+        css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        notices=notices(dataset.sessions),
+        experiments=[
+            _experiment(found, drawn, published)
+            for found, drawn in zip(results, pictures, strict=True)
+        ],
+        flow=_flow(dataset, results),
+        notes=dataset.notes,
+        seed=provenance["seed"],
+        bootstrap=provenance["bootstrap"],
+        versions=provenance["versions"],
+        sources=Table(
+            ["Source", "SHA-256"],
+            [[name, digest] for name, digest in list(dataset.sources.items())[:_MOST_SOURCES]],
+        ),
+        more_sources=_more(len(dataset.sources)),
+        software=Table(["Software", "Version"], _software(provenance)),
+        made=_made(provenance["created"]),
+    )
+
+
+def _title(dataset: Dataset) -> str:
+    if set(dataset.trials["experiment"]) == {"I"} and set(dataset.sessions["kind"]) == {
+        "published"
+    }:
+        return "Borowski et al. (2021), experiment I"
+    return f"Report on {dataset.name}"
+
+
+def _subtitle(results: list[Results]) -> str:
+    parts = []
+    for found in results:
+        counts = found.counts
+        text = (
+            f"{count(counts['participants'], 'participant')}, {count(counts['units'], 'unit')}, "
+            f"{count(counts['main'], 'main trial')} of {counts['trials']:,} in all"
+        )
+        parts.append(f"{found.label}: {text}" if len(results) > 1 else text)
+    return "; ".join(parts)
+
+
+def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[str, Any]:
+    names = conditions(found.trials)
+    numbers = found.estimates
+    places: dict[str, list[Picture]] = defaultdict(list)
+    for picture in drawn:
+        places[_PLACES.get(picture.name, "where")].append(picture)
+    shown = cards(numbers, names)
+    for i, card in enumerate(shown):
+        card["colour"] = colour(card["condition"], i)
+    by_condition = numbers[numbers["factor"] == ""]
+    return {
+        "label": found.label,
+        "cards": shown,
+        "has_errors": bool(by_condition["two_sem"].notna().any()),
+        "headline": headline(found.tests, numbers, names),
+        "printed": comparisons(numbers, found.tests) if published and found.label == "I" else [],
+        "pictures": {k: places[k] for k in ("accuracy", "time", "confidence", "where")},
+        "accuracy": condition_table(numbers, "accuracy", ["all"]),
+        "undefined": undefined(numbers),
+        "times": condition_table(numbers, "rt", ["all", "correct", "incorrect"], medians=True),
+        "confidence": condition_table(numbers, "confidence", ["all", "correct", "incorrect"]),
+        "factors": factor_tables(numbers, names),
+        "tests": test_tables(found.tests),
+        "other": _other_trials(numbers),
+        "consistency": condition_table(numbers, "consistency", ["repeated"]),
+        "intuitiveness": _intuitiveness(numbers),
+        "counts": trial_counts(found.trials),
+        "balance": balance(found.trials),
+        "timing": timing(found.trials),
+    }
+
+
+def _other_trials(numbers: pd.DataFrame) -> Table:
+    rows = []
+    for name in ("catch", "practice", "repeated"):
+        for _, row in select(numbers, measure="accuracy", trials=name).iterrows():
+            condition = str(row["condition"])
+            rest = [
+                measured(measure, found["estimate"].iloc[0]) if len(found) else "–"
+                for measure in ("rt", "confidence")
+                for found in [
+                    select(numbers, measure=measure, trials=name, condition=condition,
+                           statistic="mean")
+                ]
+            ]  # fmt: skip
+            value, error = (measured("accuracy", row[c]) for c in ("estimate", "two_sem"))
+            rows.append([name, condition, value, error, *rest, f"{row['n_trials']:,}"])
+    heads = ["Trials", "Condition", "Proportion correct", "± 2 SEM", "Mean time (s)",
+             "Mean confidence", "trials"]  # fmt: skip
+    return Table(heads, rows)
+
+
+def _intuitiveness(numbers: pd.DataFrame) -> Table:
+    found = numbers[numbers["measure"] == "intuitiveness"]
+    rows = [
+        [str(row["level"]) or "all",
+         *[measured("intuitiveness", row[c]) for c in ("estimate", "two_sem")],
+         f"{row['n_trials']}"]
+        for _, row in found.iterrows()
+    ]  # fmt: skip
+    return Table(["Unit", "Mean rating", "± 2 SEM", "ratings"], rows)
+
+
+def _flow(dataset: Dataset, results: list[Results]) -> list[str]:
+    sessions = dataset.sessions
+    people = sessions["participant"].nunique()
+    first = (
+        f"{count(int(people), 'participant')} in {count(len(sessions), 'session')} were read, "
+        f"{count(len(dataset.trials), 'row')} of the trial tables in all."
+    )
+    used = [
+        f"{found.counts['main'] - _unanswered_main(found):,} main trials"
+        + (f" of {found.label}" if len(results) > 1 else "")
+        for found in results
+    ]
+    second = (
+        f"{listed(used)} carry the numbers above. No participant and no trial was excluded for "
+        "its answer, its speed or its confidence."
+    )
+    return [first, second, *dataset.statements]
+
+
+def _unanswered_main(found: Results) -> int:
+    main = (found.trials["trial_type"] == "main").sum()
+    return int(main) - len(trial_set(found.trials, "all"))
+
+
+def _more(amount: int) -> str:
+    hidden = amount - _MOST_SOURCES
+    return f"And {count(hidden, 'more file')}, listed in numbers.json." if hidden > 0 else ""
+
+
+def _software(provenance: dict[str, Any]) -> list[list[str]]:
+    rows = [[name, version] for name, version in provenance["versions"].items()]
+    if provenance["git_commit"]:
+        rows.append(["commit", provenance["git_commit"]])
+    return rows
+
+
+def _made(created: str) -> str:
+    moment = datetime.fromisoformat(created)
+    return f"Made on {moment:%d %B %Y at %H:%M} UTC by exemplary-lab."
