@@ -61,8 +61,8 @@ def similarity(features: Tensor) -> Tensor:
 
 def objective(
     features: Tensor, channels: Tensor, signs: Tensor, diversity_weights: Tensor
-) -> Tensor:
-    """Give the value that is maximised, a group each.
+) -> tuple[Tensor, Tensor]:
+    """Give what is maximised and the activation within it, for each group.
 
     Parameters
     ----------
@@ -78,10 +78,13 @@ def objective(
 
     Returns
     -------
-    Tensor
-        float32 (G,).
+    value : Tensor
+        float32 (G,), ``sign x activation - weight x similarity``.
+    activation : Tensor
+        float32 (G,), the mean activation of the group's images.
     """
-    value = signs * channel_means(features, channels).mean(dim=1)
+    activation = channel_means(features, channels).mean(dim=1)
+    value = signs * activation
     if features.shape[1] > 1 and bool((diversity_weights > 0).any()):
         value = value - diversity_weights * similarity(features)
-    return value
+    return value, activation

@@ -58,7 +58,7 @@ class Settings:
 
     @property
     def curve_steps(self) -> list[int]:
-        """Updates after which the objective is recorded: every so many, and the last."""
+        """Updates at which the activation is recorded: every so many, and the last."""
         steps = list(range(0, self.steps, self.curve_every))
         return steps if steps[-1] == self.steps - 1 else [*steps, self.steps - 1]
 
@@ -74,7 +74,7 @@ class Optimized:
     activations : ndarray of float32, shape (K,)
         Measured on exactly these images.
     curve : ndarray of float32, shape (C,)
-        The maximised objective, on the transformed images before the update of each curve step.
+        Mean activation by the transformed images before the update of each curve step.
     """
 
     images: npt.NDArray[np.uint8]
@@ -147,11 +147,11 @@ def optimize(
         images = render(spectrum).unflatten(0, shape)
         images = transform(images, draws, int(scales[step]), step).flatten(0, 1)
         features = _features(network, images, layer, settings.precision).unflatten(0, shape)
-        values = objective(features, channels, signs, weights)
+        values, activations = objective(features, channels, signs, weights)
         (-values.sum()).backward()  # type: ignore[no-untyped-call]
         adam.step()
         if step in recorded:
-            curve.append(values.detach().cpu().numpy().astype(np.float32))
+            curve.append(activations.detach().cpu().numpy().astype(np.float32))
         on_step()
 
     shown = as_shown(render(spectrum.detach()), settings.crop)

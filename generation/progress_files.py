@@ -1,0 +1,73 @@
+"""Work in progress: one file a finished unit, beside the bank, so that a build can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from generation.synthesis.optimize import Optimized
+from house.files import atomic_writer
+
+
+def key_of(determinants: dict[str, Any]) -> str:
+    """Hash everything that decides a result: 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    determinants : dict
+        Anything JSON can hold; floats count to their last bit.
+    """
+    text = json.dumps(determinants, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+class WorkFolder:
+    """The folder ``BANK.work`` of one bank.
+
+    Parameters
+    ----------
+    bank : Path
+        The bank that is being built.
+    """
+
+    def __init__(self, bank: Path) -> None:
+        self.path = bank.with_name(f"{bank.name}.work")
+
+    def load(self, unit_id: str, key: str) -> list[Optimized] | None:
+        """Give a unit's images (min, max) if they were finished under the same key."""
+        path = self._file(unit_id, key)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                if str(arrays["key"]) != key:
+                    return None
+                return [
+                    Optimized(arrays["images"][s], arrays["activations"][s], arrays["curves"][s])
+                    for s in (0, 1)
+                ]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            # Absent, or damaged by the disk: either way the unit is made again.
+            return None
+
+    def save(self, unit_id: str, key: str, signs: list[Optimized]) -> None:
+        """Keep a finished unit, whole or not at all."""
+        with atomic_writer(self._file(unit_id, key)) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                key=np.array(key),
+                images=np.stack([sign.images for sign in signs]),
+                activations=np.stack([sign.activations for sign in signs]),
+                curves=np.stack([sign.curve for sign in signs]),
+            )
+
+    def remove(self) -> None:
+        """Delete the folder with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _file(self, unit_id: str, key: str) -> Path:
+        return self.path / f"{unit_id.replace(':', '_')}-{key[:16]}.npz"

@@ -1,0 +1,83 @@
+"""Measuring a bank's images again with the network that made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from generation.build import choose_device
+from generation.networks import Network, load_network, network_spec
+from generation.synthesis.optimize import measure
+from house.errors import UserError
+from stimuli import SIGNS, StimulusBank, Unit
+
+# Other processors and libraries add in another order; wrong images differ by far more. Relative
+# to the range of the unit's recorded activations.
+TOLERANCE = 2e-3
+
+
+def remeasure(path: Path, units: int) -> tuple[int, list[str]]:
+    """Compare recorded activations with new ones.
+
+    For some units, spread evenly over the bank, the first and last synthetic image and the
+    first and last exemplar of each sign are measured.
+
+    Parameters
+    ----------
+    path : Path
+        A bank.
+    units : int
+        How many units, at most.
+
+    Returns
+    -------
+    measured : int
+        Number of images.
+    problems : list of str
+        A sentence for each image whose activation is not the recorded one.
+
+    Raises
+    ------
+    UserError
+        If the network is unknown here or its weights are others than the bank's.
+    """
+    with StimulusBank(path) as bank:
+        name = str(bank.provenance.get("network", ""))
+        recorded = str(bank.provenance.get("weights_sha256", ""))
+        if network_spec(name).weights_sha256 != recorded:
+            raise UserError(
+                f"this bank was made with other weights of {name} (SHA-256 {recorded[:12]}…)",
+                where=str(path),
+            )
+        network = load_network(name, choose_device())
+        chosen = np.unique(np.linspace(0, len(bank.units) - 1, min(units, len(bank.units))))
+        measured, problems = 0, []
+        for row in chosen.astype(int):
+            count, found = _unit(network, bank, bank.units[row])
+            measured += count
+            problems += found
+    return measured, problems
+
+
+def _unit(network: Network, bank: StimulusBank, unit: Unit) -> tuple[int, list[str]]:
+    ids: list[str] = []
+    expected: list[float] = []
+    scale = 0.0
+    for sign in SIGNS:
+        for kind, images in (
+            ("synthetic", bank.synthetic(unit.unit_id, sign)),
+            ("natural", bank.exemplars(unit.unit_id, sign)),
+        ):
+            values = bank.activations(unit.unit_id, sign, kind)  # type: ignore[arg-type]
+            scale = max(scale, float(np.abs(values).max()))
+            for place in sorted({0, len(images) - 1}):
+                ids.append(images[place])
+                expected.append(float(values[place]))
+    found = measure(network, np.stack(bank.images(ids)), unit.layer)[:, unit.channel]
+    problems = [
+        f"{image} activates {unit.unit_id} by {value:.5g}, not by the recorded {record:.5g}"
+        for image, record, value in zip(ids, expected, found, strict=True)
+        if abs(record - value) > TOLERANCE * scale
+    ]
+    return len(ids), problems
