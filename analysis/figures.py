@@ -271,10 +271,11 @@ def _factor(
         return None
     names = [n for n in conditions(trials) if (table["condition"] == n).any()]
     figure, (axes,) = new_figure(3.1)
-    step = 0.36 / max(1, len(names) - 1)
+    width = 0.36 if factor not in ("layer", "confidence") else 0.16
+    step = width / max(1, len(names) - 1)
     for i, name in enumerate(names):
         rows = table[table["condition"] == name].set_index("level").reindex(levels)
-        x = np.arange(len(levels)) + (i * step - 0.18 if len(names) > 1 else 0)
+        x = np.arange(len(levels)) + (i * step - width / 2 if len(names) > 1 else 0)
         # Lines join what has an order; categories without one stand alone.
         joined = "-" if factor in ("layer", "confidence") else ""
         error = rows["two_sem"].to_numpy()

@@ -113,22 +113,22 @@ def condition_table(
 ) -> Table:
     """Estimates of a measure by condition, for one or several sets of trials."""
     several = len(sets) > 1
-    heads = [*(["Trials"] if several else []), "Condition", "Mean", f"{PLUS_MINUS} 2 SEM",
+    heads = [*(["Trials"] if several else []), "Condition", f"Mean {PLUS_MINUS} 2 SEM",
              "95 % t interval", "95 % bootstrap"]  # fmt: skip
-    heads += (["Median"] if medians else []) + ["trials", "participants"]
+    heads += [*(["Median"] if medians else []), "n (people)"]
     rows = []
     for name in sets:
         found = select(estimates, measure=measure, trials=name, statistic="mean")
         for _, row in found.iterrows():
             cells = [*([TRIALS[name]] if several else []), str(row["condition"]) or NONE]
-            cells += [measured(measure, row["estimate"]), measured(measure, row["two_sem"])]
+            cells.append(with_error(row))
             cells.append(interval(measure, row["ci_low"], row["ci_high"]))
             cells.append(interval(measure, row["bootstrap_low"], row["bootstrap_high"]))
             if medians:
                 middle = select(estimates, measure=measure, trials=name, statistic="median",
                                 condition=str(row["condition"]))  # fmt: skip
                 cells.append(measured(measure, middle["estimate"].iloc[0]))
-            rows.append([*cells, f"{row['n_trials']:,}", f"{row['n_participants']:,}"])
+            rows.append([*cells, f"{row['n_trials']:,} ({row['n_participants']:,})"])
     return Table(heads, rows)
 
 
@@ -182,6 +182,7 @@ def test_tables(tests: pd.DataFrame) -> list[dict[str, Any]]:
         found.append(
             {
                 "title": f"{MEASURES[measure]}, {TRIALS[trials]}",
+                "adjustment": _adjustments(group),
                 "heads": ["Test", "Contrast", "Statistic", "p", "p adjusted", "Effect", "n",
                           "Notes"],
                 "rows": list(zip(rows, published, strict=True)),
@@ -190,12 +191,16 @@ def test_tables(tests: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def _adjustments(group: pd.DataFrame) -> str:
+    """Say once for a table what its adjusted p values are."""
+    families = sorted({a for a in group["adjustment"] if a.startswith("bonferroni")})
+    text = listed([a.replace("bonferroni x ", "Bonferroni × ") for a in families])
+    anova = "Greenhouse-Geisser for the ANOVA"
+    return f"Adjusted p: {anova}{f', {text} for the others' if text else ''}."
+
+
 def _test_cells(row: pd.Series[Any]) -> list[str]:
     contrast = str(row["contrast"]).replace("-", f" {MINUS} ")
-    adjusted = p_value(row["p_adjusted"])
-    how = str(row["adjustment"]).replace("greenhouse-geisser", "GG")
-    if adjusted != NONE and how:
-        adjusted += f" ({how.replace('bonferroni x ', 'Bonf. ×')})"
     effect = ""
     if math.isfinite(row["effect"]):
         name = {"partial eta squared": "η²ₚ", "rank-biserial correlation": "r"}.get(
@@ -205,9 +210,18 @@ def _test_cells(row: pd.Series[Any]) -> list[str]:
         if math.isfinite(row["ci_low"]):
             effect += f" [{number(row['ci_low'])}, {number(row['ci_high'])}]"
     return [
-        TESTS[str(row["test"])], contrast, _statistic(row), p_value(row["p"]), adjusted,
-        effect or NONE, str(row["n"]), str(row["note"]),
+        TESTS[str(row["test"])], contrast, _statistic(row), p_value(row["p"]),
+        p_value(row["p_adjusted"]), effect or NONE, str(row["n"]), _short_note(str(row["note"])),
     ]  # fmt: skip
+
+
+def _short_note(note: str) -> str:
+    """Leave out of a note what the heading of the table and the method say for all rows."""
+    kept = [part for part in note.split("; ") if part != "exact"]
+    short = "; ".join(kept).replace("Greenhouse-Geisser epsilon 0.", "GG ε = .")
+    return short.replace("Greenhouse-Geisser epsilon", "GG ε =").replace(
+        " between the conditions", ""
+    )
 
 
 def _statistic(row: pd.Series[Any]) -> str:
@@ -232,22 +246,28 @@ def notices(sessions: pd.DataFrame) -> list[dict[str, str]]:
         by = f" ({listed([f'observer “{n}”' for n in names])})" if names else ""
         if simulated == total:
             text = (
-                f"All {count(total, 'session')} were answered by a computer model{by}. The numbers "
-                "show that the pipeline works; they are no evidence about people."
+                f"{_part(total, total, 'was', 'were')} answered by a computer model{by}. The "
+                "numbers show that the pipeline works; they are no evidence about people."
             )
         else:
             text = (
-                f"{simulated} of {count(total, 'session')} were answered by a computer model{by} "
-                "and are analysed together with the others. Give --kind human to leave them out."
+                f"{_part(simulated, total, 'was', 'were')} answered by a computer model{by} and "
+                "analysed together with the others. Give --kind human to leave them out."
             )
         found.append({"title": "Simulated participants", "text": text})
     if kinds.get("published", 0):
         found.append(
             {
                 "title": "Published data",
-                "text": f"{kinds['published']} of {count(total, 'session')} are those of Borowski "
-                "et al. (ICLR 2021), recomputed from the tables that the authors released. No new "
-                "participant took part in them.",
+                "text": f"{_part(int(kinds['published']), total)} those of Borowski et al. (ICLR "
+                "2021), recomputed from the tables that the authors released. No new participant "
+                "took part in them.",
             }
         )
     return found
+
+
+def _part(some: int, total: int, one: str = "is", many: str = "are") -> str:
+    if some == total:
+        return f"The session {one}" if total == 1 else f"All {total:,} sessions {many}"
+    return f"{some:,} of {count(total, 'session')} {one if some == 1 else many}"

@@ -81,6 +81,7 @@ def render(
             for found, drawn in zip(results, pictures, strict=True)
         ],
         flow=_flow(dataset, results),
+        undefined=[s for found in results for s in undefined(found.estimates)],
         notes=dataset.notes,
         seed=provenance["seed"],
         bootstrap=provenance["bootstrap"],
@@ -133,7 +134,6 @@ def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[s
         "printed": comparisons(numbers, found.tests) if published and found.label == "I" else [],
         "pictures": {k: places[k] for k in ("accuracy", "time", "confidence", "where")},
         "accuracy": condition_table(numbers, "accuracy", ["all"]),
-        "undefined": undefined(numbers),
         "times": condition_table(numbers, "rt", ["all", "correct", "incorrect"], medians=True),
         "confidence": condition_table(numbers, "confidence", ["all", "correct", "incorrect"]),
         "factors": factor_tables(numbers, names),

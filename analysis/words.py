@@ -54,9 +54,10 @@ def p_value(value: float | None) -> str:
 
 
 def p_phrase(value: float | None) -> str:
-    """Write `p = .015` or `p < .001` for a sentence."""
+    """Write `p = .015` or `p < .001` for a sentence, with spaces at which no line breaks."""
     text = p_value(value)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+    phrase = f"p {text}" if text.startswith("<") else f"p = {text}"
+    return phrase.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def measured(measure: str, value: float | None) -> str:
