@@ -157,4 +157,3 @@ def units(
 
 if __name__ == "__main__":
     run(app, "generation")
-

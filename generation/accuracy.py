@@ -1,4 +1,4 @@
-"""Checking a network before it is believed: does it name things that a person has named?"""
+"""Checking a network before it is believed: it must name what a person has named."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Built:
 
 @dataclass(frozen=True)
 class _Natural:
-    """Exemplars of all units: photographs' indices and activations (U, 2, R), ranks (U, 2, B, P)."""
+    """All units' exemplars: indices and activations (U, 2, R); ranks in batches (U, 2, B, P)."""
 
     indices: np.ndarray[Any, np.dtype[np.int64]]
     activations: np.ndarray[Any, np.dtype[np.float32]]
@@ -288,9 +288,7 @@ def _synthesise(
         members = [units[row].unit_id for row in rows]
         # A pass is made again as a whole: what is computed together decides the last bits.
         keys = {
-            row: key_of(
-                {**base, "unit": units[row].unit_id, "pass": members, "diversity": weights}
-            )
+            row: key_of({**base, "unit": units[row].unit_id, "pass": members, "diversity": weights})
             for row in rows
         }
         kept = {row: work.load(units[row].unit_id, keys[row]) for row in rows}
@@ -305,9 +303,7 @@ def _synthesise(
             for sign in (0, 1)
         ]
         layer = units[rows[0]].layer
-        made = optimize(
-            network, layer, targets, settings, recipe.seed, on_step=lambda: advance(1)
-        )
+        made = optimize(network, layer, targets, settings, recipe.seed, on_step=lambda: advance(1))
         for place, row in enumerate(rows):
             results[row] = made[2 * place : 2 * place + 2]
             work.save(units[row].unit_id, keys[row], results[row])
@@ -377,9 +373,7 @@ def _write(
     ) as writer:
         for row, made in enumerate(synthetic):
             for sign, result in enumerate(made):
-                writer.write_synthetic(
-                    row, sign, result.images, result.activations, result.curve
-                )
+                writer.write_synthetic(row, sign, result.images, result.activations, result.curve)
         writer.write_natural(
             np.stack([pool.image(index) for index in shown]),
             name=[photograph.name for photograph in photographs],
@@ -388,6 +382,4 @@ def _write(
             licence=[photograph.licence for photograph in photographs],
             author=[photograph.author for photograph in photographs],
         )
-        writer.write_exemplars(
-            exemplars, natural.activations, flat.reshape(ranks.shape), ranks
-        )
+        writer.write_exemplars(exemplars, natural.activations, flat.reshape(ranks.shape), ranks)

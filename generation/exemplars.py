@@ -91,9 +91,7 @@ def record(
     -------
     dict of str to RunningExtremes
     """
-    extremes = {
-        layer: RunningExtremes(network.spec.layer(layer).channels, k) for layer in layers
-    }
+    extremes = {layer: RunningExtremes(network.spec.layer(layer).channels, k) for layer in layers}
     for indices, images in pool.passes(images_per_pass):
         x = torch.from_numpy(images).to(network.device).permute(0, 3, 1, 2).float() / 255
         for layer, activations in network.activations(x, layers).items():

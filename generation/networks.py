@@ -23,9 +23,13 @@ WEIGHTS = Path(__file__).parent / "weights"
 class Architecture(Protocol):
     """What a module must offer to be a network here; see `SqueezeNet`."""
 
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]: ...
+    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield name and pre-ReLU feature maps of layer after layer, computed when asked for."""
+        ...
 
-    def classify(self, x: Tensor) -> Tensor: ...
+    def classify(self, x: Tensor) -> Tensor:
+        """Give class scores (N, classes)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Preprocessing:
     bgr: bool
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Turn RGB images (N, 3, H, W) into the network's input."""
         if self.bgr:
             x = x.flip(1)
         mean = torch.tensor(self.mean, dtype=x.dtype, device=x.device)
@@ -185,7 +190,7 @@ class Network:
         self._module = module.to(device, memory_format=torch.channels_last).eval()
         # Frozen weights: autograd then computes no gradient for them, about a third of the work.
         self._module.requires_grad_(False)
-        self._architecture: Architecture = self._module  # type: ignore[assignment]
+        self._architecture: Architecture = self._module
 
     def features(self, x: Tensor, layer: str) -> Tensor:
         """Pre-ReLU feature maps (N, C, h, w) of one layer; nothing beyond it is computed.
@@ -203,7 +208,6 @@ class Network:
                 return features
         raise AssertionError(f"{self.spec.name} lists {layer} but does not compute it")
 
-    @torch.no_grad()
     def activations(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Activations of every unit of several layers from one pass.
 
@@ -217,17 +221,18 @@ class Network:
         for layer in wanted:
             self.spec.layer(layer)
         found: dict[str, Tensor] = {}
-        for name, features in self._architecture.walk(self.spec.preprocessing(x)):
-            if name in wanted:
-                found[name] = features.float().mean(dim=(2, 3))
-                if len(found) == len(wanted):
-                    break
+        with torch.no_grad():
+            for name, features in self._architecture.walk(self.spec.preprocessing(x)):
+                if name in wanted:
+                    found[name] = features.float().mean(dim=(2, 3))
+                    if len(found) == len(wanted):
+                        break
         return found
 
-    @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
         """Class scores (N, classes) of RGB images (N, 3, H, W) in [0, 1]."""
-        return self._architecture.classify(self.spec.preprocessing(x))
+        with torch.no_grad():
+            return self._architecture.classify(self.spec.preprocessing(x))
 
 
 def load_network(name: str, device: torch.device | str = "cpu") -> Network:
@@ -265,7 +270,9 @@ def load_weights(module: nn.Module, path: Path, sha256: str) -> None:
         with np.load(path, allow_pickle=False) as arrays:
             state = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"the network's weights cannot be read ({error})", where=str(path)) from error
+        raise UserError(
+            f"the network's weights cannot be read ({error})", where=str(path)
+        ) from error
     try:
         module.load_state_dict(state, strict=True)
     except RuntimeError as error:

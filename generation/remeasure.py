@@ -8,9 +8,10 @@ import numpy as np
 
 from generation.build import choose_device
 from generation.networks import Network, load_network, network_spec
+from generation.sheets import KINDS, SIGNS
 from generation.synthesis.optimize import measure
 from house.errors import UserError
-from stimuli import SIGNS, StimulusBank, Unit
+from stimuli import StimulusBank, Unit
 
 # Other processors and libraries add in another order; wrong images differ by far more. Relative
 # to the range of the unit's recorded activations.
@@ -65,11 +66,10 @@ def _unit(network: Network, bank: StimulusBank, unit: Unit) -> tuple[int, list[s
     expected: list[float] = []
     scale = 0.0
     for sign in SIGNS:
-        for kind, images in (
-            ("synthetic", bank.synthetic(unit.unit_id, sign)),
-            ("natural", bank.exemplars(unit.unit_id, sign)),
-        ):
-            values = bank.activations(unit.unit_id, sign, kind)  # type: ignore[arg-type]
+        for kind in KINDS:
+            find = bank.synthetic if kind == "synthetic" else bank.exemplars
+            images = find(unit.unit_id, sign)
+            values = bank.activations(unit.unit_id, sign, kind)
             scale = max(scale, float(np.abs(values).max()))
             for place in sorted({0, len(images) - 1}):
                 ids.append(images[place])

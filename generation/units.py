@@ -23,7 +23,8 @@ def parse_unit(
     parts = text.split(":")
     if len(parts) != 3 or not parts[2].isdigit():
         raise UserError(
-            f'"{text}" does not name a unit', remedy='Write layer:branch:channel, like "fire5:3x3:145".'
+            f'"{text}" does not name a unit',
+            remedy='Write layer:branch:channel, like "fire5:3x3:145".',
         )
     layer = spec.layer(parts[0])
     branch = layer.branch(parts[1])
@@ -107,9 +108,7 @@ def _draw(draw: Draw, index: int, seed: int, spec: NetworkSpec, taken: set[str])
             for channel in sorted(rng.choice(free, size=draw.count, replace=False).tolist()):
                 name = unit_id(layer.name, branch.name, channel)
                 found.append(
-                    Unit(
-                        name, layer.name, layer.index, branch.name, channel, "random", draw.role
-                    )
+                    Unit(name, layer.name, layer.index, branch.name, channel, "random", draw.role)
                 )
                 taken.add(name)
     return found

@@ -22,11 +22,11 @@ FIRES = (
 _POOLED_AFTER = ("fire3", "fire5")
 
 
-class Fire(nn.Module):
+class Fire(nn.Module):  # type: ignore[misc]
     """Squeeze by 1x1, then expand by 1x1 and by 3x3 side by side.
 
-    `forward` gives the concatenation of both branches *before* its ReLU: units are defined on
-    it, and the ReLU belongs to whatever comes next.
+    Units are defined on the concatenation of both branches before its ReLU, so the ReLU belongs
+    to whatever comes next.
     """
 
     def __init__(self, entering: int, squeezed: int, expanded: int) -> None:
@@ -36,11 +36,12 @@ class Fire(nn.Module):
         self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Give the pre-ReLU concatenation of both branches."""
         squeezed = F.relu(self.squeeze(x))
         return torch.cat([self.expand1x1(squeezed), self.expand3x3(squeezed)], dim=1)
 
 
-class SqueezeNet(nn.Module):
+class SqueezeNet(nn.Module):  # type: ignore[misc]
     """SqueezeNet 1.1 with its 1,000-way head; accepts images of any size from 31 pixels."""
 
     def __init__(self) -> None:

@@ -122,7 +122,10 @@ def optimize(
         np.concatenate(
             [
                 initial_spectrum(
-                    generator(seed, "spectrum", *name), settings.images, settings.canvas, settings.sd
+                    generator(seed, "spectrum", *name),
+                    settings.images,
+                    settings.canvas,
+                    settings.sd,
                 )
                 for name in names
             ]
@@ -148,7 +151,7 @@ def optimize(
         images = transform(images, draws, int(scales[step]), step).flatten(0, 1)
         features = _features(network, images, layer, settings.precision).unflatten(0, shape)
         values, activations = objective(features, channels, signs, weights)
-        (-values.sum()).backward()  # type: ignore[no-untyped-call]
+        (-values.sum()).backward()
         adam.step()
         if step in recorded:
             curve.append(activations.detach().cpu().numpy().astype(np.float32))
@@ -160,9 +163,7 @@ def optimize(
     for index, target in enumerate(targets):
         images = shown[index * settings.images : (index + 1) * settings.images]
         results.append(
-            Optimized(
-                images, measure(network, images, layer)[:, target.channel], curves[index]
-            )
+            Optimized(images, measure(network, images, layer)[:, target.channel], curves[index])
         )
     return results
 
@@ -191,7 +192,7 @@ def as_shown(images: Tensor, crop: int) -> npt.NDArray[np.uint8]:
     side = images.shape[-1] - 2 * crop
     inner = images[..., crop : crop + side, crop : crop + side]
     pixels = (inner * 255).clamp(0, 255).to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy(), dtype=np.uint8)
 
 
 def measure(network: Network, images: npt.NDArray[np.uint8], layer: str) -> npt.NDArray[np.float32]:
@@ -201,7 +202,7 @@ def measure(network: Network, images: npt.NDArray[np.uint8], layer: str) -> npt.
     for image in images:
         x = torch.from_numpy(image).to(network.device).permute(2, 0, 1)[None].float() / 255
         found.append(network.activations(x, [layer])[layer])
-    return torch.cat(found).cpu().numpy()
+    return np.asarray(torch.cat(found).cpu().numpy(), dtype=np.float32)
 
 
 def _features(network: Network, images: Tensor, layer: str, precision: str) -> Tensor:

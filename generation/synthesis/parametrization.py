@@ -16,7 +16,7 @@ COLOUR_CORRELATION = np.array(
 def colour_matrix() -> npt.NDArray[np.float32]:
     """Give the (3, 3) matrix M of ``x M^T``: the correlation over its largest column norm."""
     norm = np.linalg.norm(COLOUR_CORRELATION, axis=0).max()
-    return (COLOUR_CORRELATION / norm).astype(np.float32)
+    return np.asarray(COLOUR_CORRELATION / norm, dtype=np.float32)
 
 
 def spectrum_scale(size: int) -> npt.NDArray[np.float32]:

@@ -139,7 +139,7 @@ def rotation_uses(size: int, degrees: float) -> npt.NDArray[np.int64]:
     return uses
 
 
-class _Gather(torch.autograd.Function):
+class _Gather(torch.autograd.Function):  # type: ignore[misc]
     """Rotate by gathering, forwards and backwards: scattering is slow and not deterministic."""
 
     @staticmethod

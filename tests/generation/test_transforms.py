@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generation.synthesis.transforms import (
+    RandomTransforms,
+    TransformSettings,
+    draw_group,
+    draw_scales,
+    resize_matrix,
+    rotation_index,
+    scaled_size,
+)
+
+PUBLISHED = TransformSettings(16, (1, 0.975, 1.025, 0.95, 1.05), tuple(range(-5, 6)), 8)
+
+
+def resize_twin(image: np.ndarray, new_size: int) -> np.ndarray:
+    """Bilinear without half-pixel centres, one pixel at a time."""
+    size = image.shape[0]
+    out = np.zeros((new_size, new_size))
+    for i in range(new_size):
+        for j in range(new_size):
+            y, x = i * size / new_size, j * size / new_size
+            y0, x0 = int(math.floor(y)), int(math.floor(x))
+            y1, x1 = min(y0 + 1, size - 1), min(x0 + 1, size - 1)
+            fy, fx = y - y0, x - x0
+            top = image[y0, x0] * (1 - fx) + image[y0, x1] * fx
+            bottom = image[y1, x0] * (1 - fx) + image[y1, x1] * fx
+            out[i, j] = top * (1 - fy) + bottom * fy
+    return out
+
+
+def rotate_twin(image: np.ndarray, degrees: float) -> np.ndarray:
+    """Nearest neighbour about the middle, zero outside, one pixel at a time."""
+    size = image.shape[0]
+    middle = (size - 1) / 2
+    a = math.radians(degrees)
+    out = np.zeros_like(image)
+    for i in range(size):
+        for j in range(size):
+            x = math.cos(a) * (j - middle) - math.sin(a) * (i - middle) + middle
+            y = math.sin(a) * (j - middle) + math.cos(a) * (i - middle) + middle
+            xi, yi = math.floor(x + 0.5), math.floor(y + 0.5)
+            if 0 <= xi < size and 0 <= yi < size:
+                out[i, j] = image[yi, xi]
+    return out
+
+
+def test_published_sizes() -> None:
+    assert [scaled_size(240, s) for s in PUBLISHED.scales] == [240, 234, 246, 228, 251]
+    transform = RandomTransforms(PUBLISHED, torch.device("cpu"))
+    draws = [draw_group(PUBLISHED, 5, 0, "unit", 1)]
+    sides = [
+        transform(torch.zeros(1, 1, 3, 256, 256), draws, scale, 0).shape[-1] for scale in range(5)
+    ]
+    assert sides == [232, 226, 238, 220, 243]
+
+
+@pytest.mark.parametrize("new_size", [24, 23, 27, 40, 11])
+def test_resize_equals_its_twin(new_size: int) -> None:
+    image = np.random.default_rng(new_size).random((24, 24))
+    matrix = resize_matrix(24, new_size)
+    np.testing.assert_allclose(matrix @ image @ matrix.T, resize_twin(image, new_size), atol=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [-5.0, -3.0, 0.0, 1.0, 4.0, 30.0, 90.0])
+@pytest.mark.parametrize("size", [20, 25])
+def test_rotation_equals_its_twin(degrees: float, size: int) -> None:
+    image = np.random.default_rng(size).random((size, size))
+    padded = np.append(image.ravel(), 0)
+    rotated = padded[rotation_index(size, degrees)].reshape(size, size)
+    different = np.count_nonzero(rotated != rotate_twin(image, degrees))
+    # A tie between two neighbours may fall either way in the last bit of a cosine.
+    assert different <= (size if degrees == 90 else 0)
+
+
+@pytest.mark.parametrize("scale_index", range(5))
+def test_the_whole_chain_equals_its_twins(scale_index: int) -> None:
+    settings = TransformSettings(6, PUBLISHED.scales, PUBLISHED.angles, 3)
+    draws = [draw_group(settings, 4, 7, "a", 0), draw_group(settings, 4, 7, "b", 1)]
+    images = np.random.default_rng(0).random((2, 2, 3, 40, 40)).astype(np.float32)
+    transform = RandomTransforms(settings, torch.device("cpu"))
+    step = 2
+    made = transform(torch.from_numpy(images), draws, scale_index, step).numpy()
+    for g, drawn in enumerate(draws):
+        for k in range(2):
+            for c in range(3):
+                top, left = drawn.before[step]
+                picture = images[g, k, c, top : top + 34, left : left + 34].astype(float)
+                side = scaled_size(34, settings.scales[scale_index])
+                picture = rotate_twin(
+                    resize_twin(picture, side), settings.angles[drawn.angle[step]]
+                )
+                top, left = drawn.after[step]
+                picture = picture[top : top + side - 3, left : left + side - 3]
+                np.testing.assert_allclose(made[g, k, c], picture, atol=1e-5)
+
+
+def test_gradient_of_the_rotation_is_its_transpose() -> None:
+    settings = TransformSettings(0, (1.0,), (4.0,), 0)
+    transform = RandomTransforms(settings, torch.device("cpu"))
+    images = torch.rand(1, 2, 3, 30, 30, requires_grad=True)
+    weights = torch.rand(1, 2, 3, 30, 30)
+    out = transform(images, [draw_group(settings, 1, 0, "a")], 0, 0)
+    (out * weights).sum().backward()
+    padded = torch.zeros(1, 2, 3, 901)
+    index = torch.from_numpy(rotation_index(30, 4.0)).expand(1, 2, 3, -1)
+    padded.scatter_add_(-1, index, weights.flatten(-2))
+    assert images.grad is not None
+    torch.testing.assert_close(images.grad.flatten(-2), padded[..., :900])
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(0, 40))
+def test_draws_stay_in_range_and_a_longer_run_begins_like_a_shorter(
+    seed: int, steps: int, more: int
+) -> None:
+    short = draw_group(PUBLISHED, steps, seed, "unit", 0)
+    long = draw_group(PUBLISHED, steps + more, seed, "unit", 0)
+    for name, largest in (("before", 16), ("angle", 10), ("after", 8)):
+        values = getattr(short, name)
+        assert values.min() >= 0
+        assert values.max() <= largest
+        np.testing.assert_array_equal(values, getattr(long, name)[:steps])
+    np.testing.assert_array_equal(
+        draw_scales(PUBLISHED, steps, seed), draw_scales(PUBLISHED, steps + more, seed)[:steps]
+    )
+
+
+def test_offsets_reach_both_ends() -> None:
+    drawn = draw_group(PUBLISHED, 2000, 0, "unit", 0)
+    assert set(drawn.before.ravel()) == set(range(17))
+    assert set(drawn.after.ravel()) == set(range(9))
