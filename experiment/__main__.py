@@ -1,0 +1,288 @@
+"""Command line of the experiment: run, simulate, demo."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from experiment.observers import OBSERVERS
+from experiment.opening import default_bank, next_participant, participant_number
+from experiment.run import Options, Report, run_session, simulate as simulate_sessions
+from experiment.session import Ending
+from experiment.virtual_display import virtual_display
+from house.cli import console, make_app, messages, progress, run as run_app
+from house.errors import UserError
+from house.places import banks_directory, sessions_directory
+from participants import DataFolder, SessionFolder
+
+app = make_app(
+    "Show a bank's images to participants and record their answers.\n\n"
+    "Everyday work: `run --participant 7` for each person; `run --participant 7 --resume` after "
+    "an interruption. The trial tables then lie in the data folder."
+)
+
+DEMO_PACE = 12.0
+"""How many times faster than a person the simulated participant of the demo goes."""
+
+_LEFT = 3
+"""Exit status when the participant left before the end."""
+
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        "--protocol",
+        metavar="NAME|FILE",
+        help="Name of an embedded protocol (demo), or the path of a TOML file.",
+    ),
+]
+BankOption = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--bank", metavar="FILE", help="Stimulus bank; the demo bank when left out.",
+        show_default=False,
+    ),
+]
+DataOption = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--data", metavar="FOLDER", show_default=False,
+        help="Folder of the data set; made when absent. Default: participants/data/demo of the "
+        "checkout.",
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Root of all random draws; recorded in the plan.")
+]
+OBSERVER_HELP = f"Simulated participant: {', '.join(OBSERVERS)} (signal detection)."
+
+
+@app.command()
+def run(
+    protocol: ProtocolOption = "demo",
+    bank: BankOption = None,
+    data: DataOption = None,
+    participant: Annotated[
+        Optional[str],
+        typer.Option(
+            "--participant", metavar="N", show_default=False,
+            help="Participant number, from 1; the first free one when left out. It decides the "
+            "order of conditions and the images. Never a name.",
+        ),
+    ] = None,
+    observer: Annotated[
+        Optional[str],
+        typer.Option("--observer", metavar="NAME", show_default=False,
+                     help=f"{OBSERVER_HELP} Without it a person answers at the keyboard."),
+    ] = None,
+    window: Annotated[
+        bool, typer.Option("--window/--no-window", help="Without: only for an --observer.")
+    ] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the participant's unfinished session.")
+    ] = False,
+    new_session: Annotated[
+        bool,
+        typer.Option("--new-session", help="Begin another session though one is unfinished."),
+    ] = False,
+    rehearsal: Annotated[
+        bool,
+        typer.Option("--rehearsal", help="Go on where the machine is not as it should be, and "
+                     "record what was wrong."),
+    ] = False,
+    fullscreen: Annotated[
+        bool, typer.Option("--fullscreen/--windowed", help="Cover the whole screen or not.")
+    ] = True,
+    size: Annotated[
+        Optional[str],
+        typer.Option("--size", metavar="WxH", show_default=False,
+                     help="Size of the window in pixels, such as 1280x800; the screen's size "
+                     "when left out."),
+    ] = None,
+    seed: SeedOption = 0,
+    pace: Annotated[
+        float,
+        typer.Option("--pace", min=1.0, max=1000.0, help="How many times faster than a person "
+                     "an --observer goes; 1 for people."),
+    ] = 1.0,
+    screenshots: Annotated[
+        Optional[Path],
+        typer.Option("--screenshots", metavar="FOLDER", show_default=False,
+                     help="Save a picture of every kind of screen (delays frames)."),
+    ] = None,
+) -> None:
+    """Run one session: instructions, key test, practice, trials, scores, end.
+
+    Esc pauses at any time. Every answer is on the disk before the next trial begins; after a
+    crash, `--resume` goes on with the trial that was on the screen. Exit status 3 means that
+    the participant left before the end.
+    """
+    if observer is None and not window:
+        raise UserError(
+            "a person needs a window", where="--no-window",
+            remedy="Leave it out, or name a simulated participant: --observer sdt.",
+        )
+    if observer is None and pace != 1.0:
+        raise UserError("people answer at their own pace", where="--pace",
+                        remedy="It is for --observer only.")
+    folder = data if data is not None else sessions_directory() / "demo"
+    number = (
+        next_participant(DataFolder(folder))
+        if participant is None
+        else participant_number(participant)
+    )
+    options = Options(
+        protocol=protocol,
+        bank=default_bank(bank, banks_directory()),
+        data=folder,
+        participant=number,
+        observer=observer,
+        window=window,
+        resume=resume,
+        new_session=new_session,
+        rehearsal=rehearsal,
+        fullscreen=fullscreen,
+        size=None if size is None else window_size(size),
+        seed=seed,
+        pace=pace,
+        screenshots=screenshots,
+    )
+    tell(run_session(options, offer=_offer if sys.stdin.isatty() and observer is None else None))
+
+
+@app.command()
+def simulate(
+    protocol: ProtocolOption = "demo",
+    bank: BankOption = None,
+    data: DataOption = None,
+    participants: Annotated[
+        int, typer.Option("--participants", min=1, metavar="N", help="How many to add.")
+    ] = 10,
+    observer: Annotated[
+        str, typer.Option("--observer", metavar="NAME", help=OBSERVER_HELP)
+    ] = "sdt",
+    seed: SeedOption = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Add sessions of simulated participants to a data set, without a window.
+
+    They walk through the same loop as people, on a clock that jumps. New participants take the
+    numbers after those that exist; nothing is overwritten.
+    """
+    folder = data if data is not None else sessions_directory() / "demo"
+    with progress(quiet=quiet) as bar:
+        task = bar.add_task("participants", total=participants)
+        folders = simulate_sessions(
+            protocol, default_bank(bank, banks_directory()), folder, participants, observer, seed,
+            advance=lambda: bar.advance(task),
+        )
+    first, last = folders[0].info.participant, folders[-1].info.participant
+    span = f"participant {first}" if first == last else f"participants {first} to {last}"
+    console.print(f"Simulated {span} ({observer}, seed {seed}). Data: {folder}")
+
+
+@app.command()
+def demo(
+    bank: BankOption = None,
+    data: DataOption = None,
+    seed: SeedOption = 0,
+    screenshots: Annotated[
+        Optional[Path],
+        typer.Option("--screenshots", metavar="FOLDER", show_default=False,
+                     help="Save a picture of every kind of screen."),
+    ] = None,
+) -> None:
+    """Show a short session of the demo protocol.
+
+    At a display it is yours to answer (about six minutes; Esc pauses and leaves). Without a
+    display a simulated participant answers it, fast, in a window on a virtual screen where
+    Xvfb is installed, and without a window elsewhere.
+    """
+    folder = data if data is not None else sessions_directory() / "demo"
+    path = default_bank(bank, banks_directory())
+    number = next_participant(DataFolder(folder))
+    base = Options("demo", path, folder, number, seed=seed, screenshots=screenshots)
+    if _has_display():
+        messages.print(
+            "A session of about six minutes, yours to answer: the keys are shown. "
+            "Esc pauses and leaves."
+        )
+        tell(run_session(replace(base, rehearsal=True)))
+        return
+    with virtual_display() as display:
+        if display is not None:
+            messages.print(
+                "There is no display: a simulated participant answers in a real window on a "
+                f"virtual screen (Xvfb), {DEMO_PACE:g} times as fast as a person."
+            )
+            raise typer.Exit(_run_on(display, base))
+    messages.print(
+        "There is neither a display nor Xvfb: a simulated participant answers without a window."
+    )
+    tell(run_session(replace(base, observer="sdt", window=False, screenshots=None)))
+
+
+def _run_on(display: str, options: Options) -> int:
+    """Run a simulated participant's session in a process of its own on a virtual screen."""
+    command = [
+        sys.executable, "-m", "experiment", "run", "--observer", "sdt", "--pace", str(DEMO_PACE),
+        "--protocol", options.protocol, "--bank", str(options.bank), "--data", str(options.data),
+        "--participant", str(options.participant), "--seed", str(options.seed),
+    ]
+    if options.screenshots is not None:
+        command += ["--screenshots", str(options.screenshots)]
+    return subprocess.run(command, env={**os.environ, "DISPLAY": display}, check=False).returncode
+
+
+def tell(report: Report) -> None:
+    """Say what became of a session, and how to go on with one that was left."""
+    for warning in report.warnings:
+        messages.print(f"[yellow]recorded with the session:[/] {warning}")
+    info = report.folder.info
+    if report.ending is Ending.LEFT:
+        console.print(
+            f"Participant {info.participant}, session {info.session} was left after "
+            f"{report.trials} trials; all of them are kept. Go on with --participant "
+            f"{info.participant} --resume."
+        )
+        raise typer.Exit(_LEFT)
+    console.print(
+        f"Participant {info.participant}, session {info.session}: {report.trials} trials. "
+        f"Table: {report.folder.table_path}"
+    )
+
+
+def window_size(text: str) -> tuple[int, int]:
+    """Read a size such as 1280x800.
+
+    Raises
+    ------
+    UserError
+        For anything else.
+    """
+    width, mark, height = text.lower().partition("x")
+    if not mark or not width.isdigit() or not height.isdigit() or not int(width) * int(height):
+        raise UserError(f'"{text}" is no size', where="--size",
+                        remedy="Give width and height in pixels, such as 1280x800.")
+    return int(width), int(height)
+
+
+def _offer(folder: SessionFolder) -> bool:
+    done = len(folder.state().completed)
+    return typer.confirm(
+        f"There is an unfinished session ({folder.path}, {done} trials done). Go on with it?",
+        default=True,
+    )
+
+
+def _has_display() -> bool:
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY"))
+
+
+if __name__ == "__main__":
+    run_app(app, "experiment")

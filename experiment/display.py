@@ -1,0 +1,372 @@
+"""The window: the only file that opens one. Draws elements, keeps the time, logs frames."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from experiment.elements import Box, Element, Picture, Text, font, shape_text
+from experiment.layout import SLOTS
+from experiment.protocol import Protocol
+from experiment.stage import Elements, FrameLog
+from house.errors import UserError
+
+_MEASURED_FRAMES = 90
+_WARM_UP_FRAMES = 20
+
+
+def require_display() -> None:
+    """Make sure that a window can be opened.
+
+    Without a display, importing PsychoPy's windows fails and psychtoolbox crashes the process,
+    so this comes before either.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        wayland = bool(os.environ.get("WAYLAND_DISPLAY"))
+        raise UserError(
+            "there is no X11 display to open a window on",
+            where="DISPLAY",
+            remedy=(
+                "Log in to an X11 (Xorg) session instead of a Wayland one."
+                if wayland
+                else "Run this at a machine with a screen, or under `xvfb-run -a` to try it out; "
+                "a simulated participant needs no window: --observer sdt --no-window."
+            ),
+        )
+
+
+class Display:
+    """A PsychoPy window with 20 picture slots made once and a log of its frames.
+
+    Times are seconds on `psychopy.logging.defaultClock`, on which PsychoPy stamps flips and
+    psychtoolbox's keys alike.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Canvas, colours, expected refresh rate.
+    size : tuple of int, optional
+        Size of the window in pixels; the whole screen by default.
+    fullscreen : bool
+        Whether it covers the screen.
+    screenshots : Path, optional
+        Folder for one picture of each kind of screen. Taking them delays frames.
+
+    Raises
+    ------
+    UserError
+        If there is no display or the window cannot be opened.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        *,
+        size: tuple[int, int] | None = None,
+        fullscreen: bool = True,
+        screenshots: Path | None = None,
+    ) -> None:
+        require_display()
+        # Keeps PsychoPy from adding its own package folder to everybody's path.
+        os.environ.setdefault("PSYCHOPYNOPACKAGES", "1")
+        try:
+            from psychopy import core, logging, visual
+        except Exception as error:  # PsychoPy raises many kinds when graphics are missing
+            raise UserError(
+                f"PsychoPy cannot be loaded ({error})",
+                where="window",
+                remedy="Install this room: pip install -e '.[experiment]', and on Debian "
+                "libglu1-mesa and libfontconfig1.",
+            ) from error
+        logging.console.setLevel(logging.CRITICAL)
+        self._visual, self._core, self._clock = visual, core, logging.defaultClock
+        self._protocol, self._screenshots = protocol, screenshots
+        if size is None:
+            size = _screen_size()
+        try:
+            self.window = visual.Window(
+                size=size,
+                fullscr=fullscreen,
+                color=protocol.colours.background,
+                colorSpace="hex",
+                units="pix",
+                allowGUI=not fullscreen,
+                checkTiming=False,
+                waitBlanking=True,
+                multiSample=False,
+                autoLog=False,
+                title=protocol.title,
+            )
+        except Exception as error:  # pyglet raises its own kinds
+            raise UserError(
+                f"the window cannot be opened ({error})",
+                where="window",
+                remedy="Check that the display works (`xdpyinfo`) and has OpenGL.",
+            ) from error
+        self.window.mouseVisible = False
+        self.size = (int(self.window.size[0]), int(self.window.size[1]))
+        self.scale = min(
+            self.size[0] / protocol.layout.width, self.size[1] / protocol.layout.height
+        )
+        self._slots = [self._make_slot() for _ in range(SLOTS)]
+        self._boxes: dict[str, Any] = {}
+        self._texts: dict[Text, Any] = {}
+        self._elements: list[Element] = []
+        self._flips: list[float] = []
+        self._shot: str | None = None
+        self._shots: set[str] = set()
+        self.last_flip = 0.0
+        self.refresh_rate, self.synchronised = self._measure()
+        self._period = 1.0 / (self.refresh_rate or protocol.screen.refresh_rate)
+
+    # -- the stage -----------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Give the time."""
+        return float(self._clock.getTime())
+
+    def wall_clock(self, time: float) -> datetime:
+        """Say what date and time it was (UTC) at a time of the window's clock."""
+        return datetime.now(timezone.utc) - timedelta(seconds=self.now() - time)
+
+    def load(self, images: Mapping[int, Image.Image]) -> None:
+        """Upload images into slots and draw them once unseen, so that the onset is cheap."""
+        for slot, image in images.items():
+            self._slots[slot].setImage(image, log=False)
+
+    def warm(self, elements: Elements) -> None:
+        """Make texts and draw everything once behind a cleared buffer."""
+        for element in elements():
+            self._draw(element)
+        self.window.clearBuffer()
+
+    def present(
+        self, elements: Elements, name: str, at_onset: Callable[[float], None] | None = None
+    ) -> float:
+        """Draw, flip, give the flip's time; `at_onset` is called with it right after the flip."""
+        self.amend(elements, name)
+        if at_onset is not None:
+            self.window.timeOnFlip(self, "last_flip")
+            self.window.callOnFlip(lambda: at_onset(self.last_flip))
+        self._flips = []
+        return self.frame()
+
+    def amend(self, elements: Elements, name: str) -> None:
+        """Show other elements from the next frame on, without a new onset."""
+        self._elements = elements()
+        self._shot = name
+
+    def frame(self, skip_to: float | None = None) -> float:
+        """Show one more frame and give its time."""
+        for element in self._elements:
+            self._draw(element)
+        self._save_screenshot()
+        self._wait_for_blank()
+        flipped = float(self.window.flip())
+        self.last_flip = flipped
+        self._flips.append(flipped)
+        return flipped
+
+    def hold(self, until: float) -> None:
+        """Keep the same elements until the flip that would fall nearest to `until`."""
+        while self.now() + self._period / 2 < until - self._period:
+            self.frame()
+        # The next call of `present` flips; on a synchronised screen that takes until the
+        # next blank, elsewhere the rest is waited for here.
+        if not self.synchronised:
+            rest = until - self.now()
+            if rest > 0:
+                time.sleep(rest)
+
+    def frames(self) -> FrameLog:
+        """Give the frames since the last call of `present`."""
+        intervals = tuple(b - a for a, b in zip(self._flips, self._flips[1:], strict=False))
+        return frame_log(intervals, 1.0 / self.refresh_rate if self.refresh_rate else None)
+
+    def describe(self) -> dict[str, Any]:
+        """Say what the screen is, for the session's record."""
+        return {
+            "window": True,
+            "size_px": list(self.size),
+            "fullscreen": bool(self.window._isFullScr),
+            "scale": round(self.scale, 4),
+            "refresh_rate_hz": self.refresh_rate,
+            "synchronised": self.synchronised,
+            "backend": str(self.window.winType),
+            "graphics": _graphics(),
+        }
+
+    def close(self) -> None:
+        """Close the window."""
+        self.window.close()
+
+    # -- drawing -------------------------------------------------------------------------
+
+    def _make_slot(self) -> Any:
+        side = max(1, round(self._protocol.layout.image * self.scale))
+        return self._visual.ImageStim(
+            self.window,
+            image=Image.new("RGB", (side, side)),
+            units="pix",
+            size=(side, side),
+            interpolate=True,
+            autoLog=False,
+        )
+
+    def _place(self, x: float, y: float, width: int, height: int) -> tuple[float, float]:
+        """Find a centre such that the edges fall on whole pixels of the window."""
+        left = round(x * self.scale - width / 2 + self.size[0] / 2)
+        bottom = round(y * self.scale - height / 2 + self.size[1] / 2)
+        return left + width / 2 - self.size[0] / 2, bottom + height / 2 - self.size[1] / 2
+
+    def _draw(self, element: Element) -> None:
+        if isinstance(element, Picture):
+            side = max(1, round(element.size * self.scale))
+            stimulus = self._slots[element.slot]
+            stimulus.setPos(self._place(element.x, element.y, side, side), log=False)
+        elif isinstance(element, Text):
+            stimulus = self._texts.get(element) or self._make_text(element)
+        else:
+            stimulus = self._box(element)
+        stimulus.draw()
+
+    def _box(self, box: Box) -> Any:
+        stimulus = self._boxes.get(box.fill)
+        if stimulus is None:
+            stimulus = self._boxes[box.fill] = self._visual.ImageStim(
+                self.window, image=Image.new("RGB", (4, 4), box.fill), units="pix",
+                interpolate=False, autoLog=False,
+            )
+        width = max(1, round(box.width * self.scale))
+        height = max(1, round(box.height * self.scale))
+        stimulus.setSize((width, height), log=False)
+        stimulus.setPos(self._place(box.x, box.y, width, height), log=False)
+        return stimulus
+
+    def _make_text(self, text: Text) -> Any:
+        picture = text_picture(text, self.scale)
+        shape = shape_text(text, self.scale)
+        shift = {"left": 0.5, "centre": 0.0, "right": -0.5}[text.align] * shape.width / self.scale
+        stimulus = self._visual.ImageStim(
+            self.window,
+            image=picture,
+            units="pix",
+            size=picture.size,
+            pos=self._place(text.x + shift, text.y, *picture.size),
+            interpolate=False,
+            autoLog=False,
+        )
+        self._texts[text] = stimulus
+        return stimulus
+
+    def _save_screenshot(self) -> None:
+        if self._screenshots is None or self._shot is None or self._shot in self._shots:
+            return
+        self._shots.add(self._shot)
+        self._screenshots.mkdir(parents=True, exist_ok=True)
+        # The front buffer is black on software OpenGL; the back one holds the frame to come.
+        frame = self.window._getFrame(buffer="back")
+        path = self._screenshots / f"{len(self._shots):02d}-{self._shot}.png"
+        frame.convert("RGB").save(path)
+
+    # -- time ----------------------------------------------------------------------------
+
+    def _wait_for_blank(self) -> None:
+        """Where the screen does not make flips wait, keep to the expected rate by the clock."""
+        if not self.synchronised and self._flips:
+            rest = self._flips[-1] + self._period - self.now()
+            if rest > 0:
+                time.sleep(rest)
+
+    def _measure(self) -> tuple[float | None, bool]:
+        """Measure the refresh rate; (None, False) where flips do not wait for the screen."""
+        self._period, self.synchronised = 0.0, True
+        times = []
+        for _ in range(_WARM_UP_FRAMES + _MEASURED_FRAMES):
+            times.append(float(self.window.flip()))
+        times = times[_WARM_UP_FRAMES:]
+        return refresh_rate([b - a for a, b in zip(times, times[1:], strict=False)])
+
+
+def refresh_rate(intervals: list[float]) -> tuple[float | None, bool]:
+    """Judge a refresh rate from the intervals of bare flips.
+
+    Parameters
+    ----------
+    intervals : list of float
+        Seconds between flips that drew nothing.
+
+    Returns
+    -------
+    rate : float or None
+        Hertz; None where the intervals are no multiples of a common period: such flips do not
+        wait for the screen, and a rate taken from them (or assumed, as PsychoPy does: 60)
+        would hide dropped frames.
+    synchronised : bool
+        Whether there is a rate.
+    """
+    if not intervals:
+        return None, False
+    period = statistics.median(intervals)
+    near = [abs(interval - period) < 0.15 * period for interval in intervals]
+    plausible = 1 / 400 < period < 1 / 20
+    if plausible and sum(near) >= 0.9 * len(near):
+        regular = [i for i, ok in zip(intervals, near, strict=True) if ok]
+        return 1.0 / statistics.fmean(regular), True
+    return None, False
+
+
+def frame_log(intervals: tuple[float, ...], period: float | None) -> FrameLog:
+    """Sum up intervals between flips.
+
+    Parameters
+    ----------
+    intervals : tuple of float
+        Seconds between successive flips.
+    period : float or None
+        The measured refresh period; None where it could not be measured, and then dropped
+        frames cannot be told.
+    """
+    dropped = None if period is None else sum(i > 1.5 * period for i in intervals)
+    return FrameLog(intervals, len(intervals) + 1, dropped, max(intervals, default=None))
+
+
+def text_picture(text: Text, scale: float) -> Image.Image:
+    """Set a text as a picture, in pixels of the window."""
+    shape = shape_text(text, scale)
+    picture = Image.new("RGB", (shape.width, shape.height), text.on)
+    draw = ImageDraw.Draw(picture)
+    face = font(shape.size, text.bold)
+    for i, line in enumerate(shape.lines):
+        x = {"left": 0.0, "centre": shape.width / 2, "right": shape.width}[text.align]
+        anchor = {"left": "lm", "centre": "mm", "right": "rm"}[text.align]
+        y = (i + 0.5) * shape.line_height
+        draw.text((x, y), line, font=face, fill=text.colour, anchor=anchor)
+    return picture
+
+
+def _screen_size() -> tuple[int, int]:
+    import pyglet
+
+    screen = pyglet.canvas.get_display().get_default_screen()
+    return int(screen.width), int(screen.height)
+
+
+def _graphics() -> str:
+    from pyglet import gl
+
+    parts = [gl.gl_info.get_renderer(), gl.gl_info.get_version()]
+    return " · ".join(str(part) for part in parts)

@@ -1,0 +1,292 @@
+"""One session from preflight to trial table, and simulated data sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from experiment.design import snapshot
+from experiment.display import Display, require_display
+from experiment.observers import make_observer
+from experiment.opening import (
+    Chosen,
+    choose_session,
+    describe_machine,
+    next_participant,
+    now_utc,
+)
+from experiment.preflight import (
+    Check,
+    check_bank,
+    check_disk,
+    check_refresh,
+    check_same_bank,
+    check_size,
+    check_wayland,
+    settle,
+)
+from experiment.preparation import Preparation
+from experiment.protocol import load_protocol
+from experiment.responses import KeyboardResponses, ObserverResponses
+from experiment.screens import Responses
+from experiment.session import Ending, Session
+from experiment.stage import Stage, VirtualStage
+from experiment.texts import load_texts
+from participants import DataFolder, Journal, SessionFolder, read_journal, state_of
+from stimuli import StimulusBank
+
+PATIENCE = 120.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says about one session.
+
+    Attributes
+    ----------
+    protocol : str
+        Name of an embedded protocol, or a path.
+    bank, data : Path
+        Stimulus bank; folder of the data set.
+    participant : int
+        From 1.
+    observer : str or None
+        Simulated participant; None is a person at the keyboard.
+    window : bool
+        Whether there is a window; a person needs one.
+    size : tuple of int or None
+        Size of the window, None for the whole screen.
+    pace : float
+        How many times faster an observer is shown things.
+    """
+
+    protocol: str
+    bank: Path
+    data: Path
+    participant: int
+    observer: str | None = None
+    window: bool = True
+    resume: bool = False
+    new_session: bool = False
+    rehearsal: bool = False
+    fullscreen: bool = True
+    size: tuple[int, int] | None = None
+    seed: int = 0
+    pace: float = 1.0
+    screenshots: Path | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a session."""
+
+    folder: SessionFolder
+    ending: Ending
+    resumed: bool
+    trials: int
+    warnings: list[str]
+
+
+def run_session(
+    options: Options, offer: Callable[[SessionFolder], bool] | None = None
+) -> Report:
+    """Run one session, from its first screen or from where it was broken off.
+
+    Raises
+    ------
+    UserError
+        For everything that a person can mend: see `preflight`, `opening`, `display`,
+        `responses`.
+    """
+    protocol, text = load_protocol(options.protocol)
+    load_texts(protocol.language)
+    if options.window:
+        require_display()
+    # A simulated participant's timing is nobody's data, so it is always a rehearsal.
+    rehearsal = options.rehearsal or options.observer is not None
+    checks = [check_disk(options.data), check_bank(options.bank)]
+    if options.window:
+        checks.append(check_wayland(os.environ))
+    settle(checks, rehearsal=rehearsal)
+    data = DataFolder(options.data)
+    with ExitStack() as stack:
+        bank = stack.enter_context(StimulusBank(options.bank))
+        chosen = choose_session(
+            data,
+            options.participant,
+            protocol,
+            text,
+            bank,
+            seed=options.seed,
+            observer=options.observer,
+            resume=options.resume,
+            new_session=options.new_session,
+            offer=offer,
+        )
+        if chosen.folder is not None:
+            stack.enter_context(chosen.folder.lock())
+            checks[1] = check_same_bank(chosen.plan, bank)
+            settle(checks, rehearsal=rehearsal)
+        stage, responses = _open_stage(options, chosen, stack)
+        if isinstance(stage, Display):
+            checks.append(check_refresh(stage.refresh_rate, chosen.protocol))
+            checks.append(check_size(stage.size, chosen.protocol))
+        warnings = settle(checks, rehearsal=rehearsal)
+        # Nothing is written before everything was found in order.
+        folder = chosen.folder
+        if folder is None:
+            folder = create_session(data, chosen)
+            stack.enter_context(folder.lock())
+        records = [check.record() for check in checks]
+        return _walk(options, chosen, folder, bank, stage, responses, records, warnings)
+
+
+def create_session(data: DataFolder, chosen: Chosen) -> SessionFolder:
+    """Write plan and metadata of a new session."""
+    data.describe(name=data.root.name, kind="sessions")
+    return data.create(chosen.plan, chosen.info)
+
+
+def _open_stage(options: Options, chosen: Chosen, stack: ExitStack) -> tuple[Stage, Responses]:
+    stage: Stage
+    responses: Responses
+    if options.window:
+        stage = Display(
+            chosen.protocol,
+            size=options.size,
+            fullscreen=options.fullscreen,
+            screenshots=options.screenshots,
+        )
+    else:
+        stage = VirtualStage()
+    stack.callback(stage.close)
+    if options.observer is None:
+        responses = KeyboardResponses()
+    else:
+        plan = chosen.plan
+        observer = make_observer(options.observer, plan.seed, plan.participant, plan.session)
+        responses = ObserverResponses(observer, stage.now, options.pace)
+    stack.callback(responses.close)
+    return stage, responses
+
+
+def _walk(
+    options: Options,
+    chosen: Chosen,
+    folder: SessionFolder,
+    bank: StimulusBank,
+    stage: Stage,
+    responses: Responses,
+    checks: list[dict[str, Any]],
+    warnings: list[str],
+) -> Report:
+    """Walk the plan with the journal open; derive the trial table at the end, however it came."""
+    known = chosen.info.notes
+    fresh = [note for note in (f"let pass: {w}" for w in warnings) if note not in known]
+    folder.update_info(
+        screen=stage.describe(), keyboard=responses.describe(), notes=[*known, *fresh]
+    )
+    entries = read_journal(folder.journal_path) if folder.journal_path.exists() else []
+    state = state_of(entries)
+    scored = frozenset(int(e.data["block"]) for e in entries if e.event == "block_end")
+    with ExitStack() as stack:
+        stack.callback(folder.write_trial_table)
+        preparation = None
+        if isinstance(stage, Display):
+            side = max(1, round(chosen.protocol.layout.image * stage.scale))
+            preparation = stack.enter_context(Preparation(bank, side))
+        journal = stack.enter_context(Journal(folder.journal_path))
+        journal.append(
+            "session_resume" if entries else "session_start",
+            wall_clock=now_utc(),
+            kind=chosen.info.kind,
+            trials_completed=len(state.completed),
+        )
+        journal.append("preflight", checks=checks, warnings=warnings)
+        session = Session(
+            chosen.plan,
+            chosen.protocol,
+            load_texts(chosen.protocol.language),
+            stage,
+            responses,
+            journal,
+            state,
+            preparation,
+            pace=options.pace,
+            patience=PATIENCE if options.observer is None else 0.0,
+            sync_each=options.window,
+        )
+        ending = session.walk(scored)
+        if ending is Ending.FINISHED:
+            folder.update_info(completed=now_utc())
+    return Report(folder, ending, chosen.resumed, len(session.results), warnings)
+
+
+def simulate(
+    protocol_name: str,
+    bank_path: Path,
+    data_path: Path,
+    participants: int,
+    observer: str,
+    seed: int = 0,
+    advance: Callable[[], None] = lambda: None,
+) -> list[SessionFolder]:
+    """Record sessions of simulated participants without a window.
+
+    Parameters
+    ----------
+    protocol_name : str
+        Name of an embedded protocol, or a path.
+    bank_path, data_path : Path
+        Stimulus bank; folder of the data set. Participants are numbered after those there.
+    participants : int
+        How many.
+    observer : str
+        See `observers.OBSERVERS`.
+    seed : int
+        Of plans and answers.
+    advance : callable
+        Called after each participant.
+
+    Returns
+    -------
+    list of SessionFolder
+    """
+    protocol, text = load_protocol(protocol_name)
+    texts = load_texts(protocol.language)
+    settle([check_disk(data_path), check_bank(bank_path)], rehearsal=True)
+    data = DataFolder(data_path)
+    with StimulusBank(bank_path) as bank:
+        index = snapshot(bank)
+    provenance = describe_machine()
+    first = next_participant(data)
+    folders: list[SessionFolder] = []
+    for participant in range(first, first + participants):
+        chosen = choose_session(
+            data, participant, protocol, text, index, seed=seed, observer=observer,
+            provenance=provenance,
+        )
+        stage = VirtualStage()
+        responses = ObserverResponses(make_observer(observer, seed, participant), stage.now)
+        info = chosen.info.model_copy(
+            update={"screen": stage.describe(), "keyboard": responses.describe()}
+        )
+        folder = create_session(data, replace(chosen, info=info))
+        with folder.lock(), Journal(folder.journal_path) as journal:
+            journal.append(
+                "session_start", fsync=False, wall_clock=now_utc(), kind="simulated",
+                trials_completed=0,
+            )
+            Session(
+                chosen.plan, protocol, texts, stage, responses, journal, folder.state(),
+                sync_each=False,
+            ).walk()
+        folder.update_info(completed=now_utc())
+        folder.write_trial_table()
+        folders.append(folder)
+        advance()
+    return folders

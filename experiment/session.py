@@ -1,0 +1,291 @@
+"""Walks a plan: the only loop, the same for people and simulated participants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from experiment.elements import Element
+from experiment.preparation import Preparation
+from experiment.protocol import Protocol
+from experiment.screens import (
+    BlockPage,
+    EndPage,
+    FeedbackScreen,
+    InstructionsPage,
+    KeysPage,
+    LeavePage,
+    PausePage,
+    Responses,
+    ScorePage,
+    ScreenData,
+    TrialOutcome,
+    TrialScreen,
+    Wish,
+    ask,
+    show_keys,
+    show_page,
+    show_pause,
+)
+from experiment.screens.base import Page
+from experiment.stage import Stage
+from experiment.texts import Catalogue
+from participants import Journal, Plan, PlannedBlock, PlannedTrial, SessionState
+
+
+class Ending(Enum):
+    """How a walk through the plan ended."""
+
+    FINISHED = "finished"
+    LEFT = "left"
+
+
+class _Left(Exception):  # noqa: N818  (not an error: the participant wants to leave)
+    """The participant left; unwinds the loop."""
+
+
+@dataclass
+class Session:
+    """One walk through a plan, from its beginning or from where it was broken off.
+
+    Parameters
+    ----------
+    plan, protocol, texts
+        What happens, and how it looks.
+    stage : Stage
+        A window, or none.
+    responses : Responses
+        A keyboard or a simulated participant.
+    journal : Journal
+        Takes every event. Events are written between an answer and the next onset, never while
+        an answer is awaited.
+    state : SessionState
+        What an earlier walk completed.
+    preparation : Preparation, optional
+        Decodes images; None where nothing is drawn.
+    pace : float
+        How many times faster than usual pauses and feedback pass (demonstrations).
+    patience : float
+        Seconds after which a silent keyboard counts as dead in the key test; 0 is never.
+    sync_each : bool
+        Whether every event is fsynced, or only the end of each block.
+    """
+
+    plan: Plan
+    protocol: Protocol
+    texts: Catalogue
+    stage: Stage
+    responses: Responses
+    journal: Journal
+    state: SessionState
+    preparation: Preparation | None = None
+    pace: float = 1.0
+    patience: float = 0.0
+    sync_each: bool = True
+    results: dict[int, dict[str, Any]] = field(default_factory=dict, init=False)
+
+    def walk(self, blocks_done: frozenset[int] = frozenset()) -> Ending:
+        """Show everything that was not completed yet.
+
+        Parameters
+        ----------
+        blocks_done : set of int
+            Blocks whose score was shown already.
+
+        Returns
+        -------
+        Ending
+            Whether the plan was finished or the participant left; either way the journal says
+            so.
+        """
+        self.results.update(self.state.completed)
+        self._counted = {t.trial for t in self.plan.trials() if t.trial_type != "practice"}
+        self._queue = self._remaining()
+        self._upcoming = next(self._queue, None)
+        self._request()
+        try:
+            if not self.results:
+                self._page(InstructionsPage(self.protocol, self.texts))
+            if self._upcoming is not None:
+                self._keys()
+            for block in self.plan.blocks:
+                if block.block not in blocks_done:
+                    self._block(block)
+            self._end()
+        except _Left:
+            self._log("abort", trials_completed=len(self.results), sync=True)
+            return Ending.LEFT
+        return Ending.FINISHED
+
+    # -- blocks and trials ---------------------------------------------------------------
+
+    def _block(self, block: PlannedBlock) -> None:
+        trials = [trial for trial in block.trials if trial.trial not in self.results]
+        if trials:
+            self._log(
+                "block_start", block=block.block, kind=block.kind, condition=block.condition,
+                n_trials=len(block.trials), n_left=len(trials),
+            )
+            mains = [b.block for b in self.plan.blocks if b.kind == block.kind]
+            self._page(
+                BlockPage(
+                    self.protocol, self.texts, block.kind, block.condition, len(trials),
+                    mains.index(block.block) + 1, len(mains),
+                )
+            )
+        for trial in trials:
+            while not self._trial(trial):
+                pass
+        correct = sum(bool(self.results[t.trial]["correct"]) for t in block.trials)
+        self._log("block_end", block=block.block, n_correct=correct, n_trials=len(block.trials),
+                  sync=True)
+        self._page(
+            ScorePage(self.protocol, self.texts, block.kind, correct, len(block.trials))
+        )
+
+    def _trial(self, trial: PlannedTrial) -> bool:
+        """Show a trial with its feedback; False where a pause broke it off."""
+        if self.responses.peek(self.protocol.response.pause):
+            self._pause(None)
+        screen = TrialScreen(self.protocol, self.texts, trial, self._done())
+        gap = self.protocol.timing.gap / self.pace
+        blank = self.stage.present(_nothing, "blank")
+        preparation_time = self._prepare(trial, screen)
+        self._log("trial_begin", trial=trial.trial)
+        self.stage.hold(blank + gap)
+        outcome = ask(screen, self.stage, self.responses)
+        if outcome.paused:
+            self._pause(trial)
+            self._upcoming = trial
+            self._request()
+            return False
+        result = self._result(trial, outcome)
+        result |= {
+            "wall_clock": self.stage.wall_clock(outcome.onset).isoformat(timespec="milliseconds"),
+            "preparation_time": round(preparation_time, 6),
+            "gap_overrun": round(max(0.0, outcome.onset - blank - gap), 6),
+        }
+        self._upcoming = next(self._queue, None)
+        self._request()
+        self._feedback(screen, outcome, trial, result)
+        return True
+
+    def _prepare(self, trial: PlannedTrial, screen: TrialScreen) -> float:
+        """Put the trial's images into their slots; give the seconds that took."""
+        if self.preparation is None:
+            return 0.0
+        start = self.stage.now()
+        self.stage.load(self.preparation.take(trial))
+        self.stage.warm(screen.elements)
+        return self.stage.now() - start
+
+    def _result(self, trial: PlannedTrial, outcome: TrialOutcome) -> dict[str, Any]:
+        frames = self.stage.frames()
+        early = self.responses.rejected()
+        choice_time, confidence_time = outcome.choice_time, outcome.confidence_time
+        return {
+            "key": outcome.key,
+            "choice": outcome.choice,
+            "correct": (
+                None if outcome.choice is None else outcome.choice == trial.correct_position
+            ),
+            "confidence": outcome.confidence,
+            "rt": None if choice_time is None else round(choice_time - outcome.onset, 6),
+            "confidence_rt": (
+                None if confidence_time is None else round(confidence_time - outcome.onset, 6)
+            ),
+            "onset_time": round(outcome.onset, 6),
+            "response_time": None if choice_time is None else round(choice_time, 6),
+            "confidence_time": None if confidence_time is None else round(confidence_time, 6),
+            "presses_before_onset": len(early),
+            "rejected": [[press.key, round(press.time - outcome.onset, 4)] for press in early],
+            "frames_shown": frames.shown,
+            "frames_dropped": frames.dropped,
+            "longest_frame": None if frames.longest is None else round(frames.longest, 6),
+            "frame_intervals": [round(1000 * interval, 2) for interval in frames.intervals],
+            "timed_out": outcome.timed_out,
+        }
+
+    def _feedback(
+        self, screen: TrialScreen, outcome: TrialOutcome, trial: PlannedTrial,
+        result: dict[str, Any],
+    ) -> None:
+        timing = self.protocol.timing
+        first = FeedbackScreen(self.protocol, self.texts, trial, screen.done, outcome.choice)
+        second = FeedbackScreen(
+            self.protocol, self.texts, trial, screen.done, outcome.choice, reveal=True
+        )
+        shown = self.stage.present(first.elements, "feedback-choice")
+        # The answer is on the screen: now it goes to the disk, before anything else happens.
+        self.results[trial.trial] = result
+        self._log("trial_end", trial=trial.trial, **result)
+        revealed = shown + timing.feedback_choice / self.pace
+        self.stage.hold(revealed)
+        verdict = "correct" if result["correct"] else "wrong"
+        revealed = self.stage.present(second.elements, f"feedback-{verdict}")
+        self.stage.hold(revealed + timing.feedback_correct / self.pace)
+
+    # -- pages ---------------------------------------------------------------------------
+
+    def _page(self, page: Page) -> None:
+        while True:
+            wish, data = show_page(page, self.stage, self.responses)
+            self._screen(page.name, data)
+            if wish is Wish.GO_ON:
+                return
+            self._pause(None)
+
+    def _keys(self) -> None:
+        while True:
+            page = KeysPage(self.protocol, self.texts, self.patience)
+            wish, data = show_keys(page, self.stage, self.responses)
+            self._screen(page.name, data)
+            if wish is Wish.GO_ON:
+                return
+            self._pause(None)
+
+    def _pause(self, trial: PlannedTrial | None) -> None:
+        wish, data = show_pause(
+            PausePage(self.protocol, self.texts),
+            LeavePage(self.protocol, self.texts),
+            self.stage,
+            self.responses,
+        )
+        number = None if trial is None else trial.trial
+        self._log("pause", trial=number, duration=round(data["duration"], 3))
+        if wish is Wish.LEAVE:
+            raise _Left
+
+    def _end(self) -> None:
+        correct = sum(bool(self.results[number]["correct"]) for number in self._counted)
+        # Everything is answered: the session is complete before the last page is read.
+        self._log("session_end", n_correct=correct, n_trials=len(self._counted), sync=True)
+        page = EndPage(self.protocol, self.texts, correct, len(self._counted))
+        show_page(page, self.stage, self.responses)
+
+    # -- small parts ---------------------------------------------------------------------
+
+    def _screen(self, name: str, data: ScreenData) -> None:
+        rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in data.items()}
+        self._log("screen", name=name, **rounded)
+
+    def _log(self, event: str, *, sync: bool = False, **data: Any) -> None:
+        self.journal.append(event, fsync=sync or self.sync_each, **data)
+
+    def _remaining(self) -> Iterator[PlannedTrial]:
+        done = frozenset(self.results)
+        return (trial for trial in self.plan.trials() if trial.trial not in done)
+
+    def _request(self) -> None:
+        if self.preparation is not None:
+            self.preparation.request(self._upcoming)
+
+    def _done(self) -> float:
+        done = sum(number in self.results for number in self._counted)
+        return done / len(self._counted) if self._counted else 0.0
+
+
+def _nothing() -> list[Element]:
+    return []
