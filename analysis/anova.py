@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-import pingouin
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 Floats = NDArray[np.float64]
 
@@ -54,37 +52,58 @@ def repeated_measures_anova(wide: pd.DataFrame) -> Anova | None:
     Anova or None
         None where it is not defined: fewer than two participants or conditions, or no
         variation left once participants and conditions are taken out.
+
+    Notes
+    -----
+    The sums of squares are written out: pingouin 0.7 divides by zero for two participants, and
+    statsmodels needs a dense column for each participant, which thousands of them cannot have.
+    Both are what the tests compare with.
     """
     values = wide.to_numpy(dtype=float)
     n, k = values.shape
     if n < 2 or k < 2:
         return None
-    residual = values - values.mean(0) - values.mean(1, keepdims=True) + values.mean()
-    if (residual**2).sum() <= 1e-20 * max(1.0, (values**2).sum()):
+    middle = values.mean()
+    condition_square = n * ((values.mean(axis=0) - middle) ** 2).sum()
+    residual = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + middle
+    error_square = (residual**2).sum()
+    if error_square <= 1e-20 * max(1.0, (values**2).sum()):
         return None
-    long = pd.DataFrame(
-        {
-            "participant": np.repeat(np.arange(n), k),
-            "condition": np.tile([str(c) for c in wide.columns], n),
-            "value": values.ravel(),
-        }
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        table = pingouin.rm_anova(
-            data=long, dv="value", within="condition", subject="participant",
-            correction=True, detailed=True, effsize="np2",
-        )  # fmt: skip
-    # pingouin 0.7 renamed its columns (p-unc became p_unc): read either.
-    table.columns = [str(name).replace("-", "_") for name in table.columns]
-    effect, error = table.iloc[0], table.iloc[1]
-    p = float(effect["p_unc"])
-    corrected = float(effect["p_GG_corr"]) if k > 2 and "p_GG_corr" in table else p
-    epsilon = float(effect["eps"]) if k > 2 and "eps" in table else 1.0
+    df1, df2 = float(k - 1), float((n - 1) * (k - 1))
+    f = float((condition_square / df1) / (error_square / df2))
+    epsilon = greenhouse_geisser(values)
     return Anova(
-        float(effect["F"]), float(effect["DF"]), float(error["DF"]), p, corrected, epsilon,
-        float(effect["np2"]), float(error["MS"]),
-    )  # fmt: skip
+        f=f,
+        df1=df1,
+        df2=df2,
+        p=float(stats.f.sf(f, df1, df2)),
+        p_gg=float(stats.f.sf(f, epsilon * df1, epsilon * df2)),
+        epsilon=epsilon,
+        partial_eta_squared=float(condition_square / (condition_square + error_square)),
+        error_mean_square=float(error_square / df2),
+    )
+
+
+def greenhouse_geisser(values: Floats) -> float:
+    """Greenhouse and Geisser's epsilon, 1 / (k - 1) to 1; 1 for two conditions.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, k)
+        One row a participant, n at least 2.
+
+    Notes
+    -----
+    From the covariance S of the conditions, centred by rows and columns:
+    trace(S)^2 / ((k - 1) sum of squares of S).
+    """
+    k = values.shape[1]
+    if k == 2:
+        return 1.0
+    covariance = np.cov(values.T)
+    rows = covariance.mean(axis=0)
+    centred = covariance - rows - rows[:, None] + covariance.mean()
+    return float(np.trace(centred) ** 2 / ((k - 1) * (centred**2).sum()))
 
 
 @dataclass(frozen=True)
@@ -152,12 +171,12 @@ def noncentrality_interval(t: float, df: float, level: float = 0.95) -> tuple[fl
     """
     # P(T <= t) = E[Phi(t sqrt(V / df) - delta)] over V ~ chi-square(df). scipy's own noncentral
     # t returns NaN in the far tails that this search passes through.
-    nodes, weights = np.polynomial.legendre.leggauss(400)
-    scaled = t * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, df) / df)
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    scaled = t * np.sqrt(2 * special.gammaincinv(df / 2, (nodes + 1) / 2) / df)
 
     def end(probability: float) -> float:
         def gap(noncentrality: float) -> float:
-            return float(weights @ stats.norm.cdf(scaled - noncentrality) / 2) - probability
+            return float(weights @ special.ndtr(scaled - noncentrality) / 2) - probability
 
         width = 10 + 3 * abs(t)
         return float(optimize.brentq(gap, t - width, t + width, xtol=1e-10))
