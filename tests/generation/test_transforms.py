@@ -28,7 +28,7 @@ def resize_twin(image: np.ndarray, new_size: int) -> np.ndarray:
     for i in range(new_size):
         for j in range(new_size):
             y, x = i * size / new_size, j * size / new_size
-            y0, x0 = int(math.floor(y)), int(math.floor(x))
+            y0, x0 = math.floor(y), math.floor(x)
             y1, x1 = min(y0 + 1, size - 1), min(x0 + 1, size - 1)
             fy, fx = y - y0, x - x0
             top = image[y0, x0] * (1 - fx) + image[y0, x1] * fx

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from generation.build import Built, build
+from generation.progress_files import WorkFolder, key_of
+from generation.recipe import load_recipe
+from generation.remeasure import remeasure
+from generation.synthesis.optimize import Optimized
+from house.errors import UserError
+from stimuli import SIGNS, BankWriter, StimulusBank, verify_bank
+from tests.generation.conftest import RECIPE, ROOT
+
+
+class Silent:
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.done: dict[str, tuple[int, int]] = {}
+
+    def stage(self, name: str, total: int) -> Callable[[int], None]:
+        self.done[name] = (0, total)
+
+        def advance(count: int) -> None:
+            self.done[name] = (self.done[name][0] + count, total)
+
+        return advance
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def make(recipe_file: Path, out: Path, **more: bool) -> tuple[Built, Silent]:
+    reporter = Silent()
+    return build(*load_recipe(str(recipe_file)), out, reporter, **more), reporter
+
+
+def test_a_build_makes_a_sound_bank_twice_the_same(recipe_file: Path, tmp_path: Path) -> None:
+    first, reporter = make(recipe_file, tmp_path / "a" / "one.h5")
+    second, _ = make(recipe_file, tmp_path / "two.h5")
+    assert first.fresh
+    assert first.content_sha256 == second.content_sha256
+    assert verify_bank(first.path).problems == []
+    assert remeasure(first.path, 3) == (24, [])
+    assert {name: done for name, (done, _) in reporter.done.items()} == {
+        name: total for name, (_, total) in reporter.done.items()
+    }
+    assert sorted(p.name for p in first.path.parent.iterdir()) == ["one.h5"]
+    with StimulusBank(first.path) as bank:
+        assert [unit.role for unit in bank.units] == ["main", "main", "practice"]
+        assert bank.provenance["weights_sha256"] == load_recipe("demo")[1].weights_sha256
+        assert bank.recipe == recipe_file.read_text(encoding="utf-8")
+        for unit in bank.units:
+            assert not set(bank.exemplars(unit.unit_id, "min")) & set(
+                bank.exemplars(unit.unit_id, "max")
+            )
+            for sign in SIGNS:
+                extreme = set(bank.exemplars(unit.unit_id, sign)[: bank.n_batches])
+                batches = [bank.batch(unit.unit_id, sign, b) for b in range(bank.n_batches)]
+                assert {batch[0] for batch in batches} == extreme
+                assert len({image for batch in batches for image in batch}) == 6
+
+
+def test_an_up_to_date_bank_is_left_alone_and_another_one_is_not_replaced(
+    recipe_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bank.h5"
+    made, _ = make(recipe_file, out)
+    stamp = out.stat().st_mtime_ns
+    again, reporter = make(recipe_file, out)
+    assert (again.fresh, again.content_sha256) == (False, made.content_sha256)
+    assert out.stat().st_mtime_ns == stamp
+    assert reporter.done == {}
+    text = recipe_file.read_text(encoding="utf-8")
+    recipe_file.write_text(text.replace("seed = 5", "seed = 6"), encoding="utf-8")
+    with pytest.raises(UserError, match="--force"):
+        make(recipe_file, out)
+    assert out.stat().st_mtime_ns == stamp
+    replaced, _ = make(recipe_file, out, replace=True)
+    assert replaced.content_sha256 != made.content_sha256
+
+
+def test_a_damaged_bank_is_not_taken_for_up_to_date(recipe_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "bank.h5"
+    made, _ = make(recipe_file, out)
+    whole = out.read_bytes()
+    with StimulusBank(out) as bank:
+        pixels = bank.image(bank.synthetic(bank.units[0].unit_id, "max")[0]).tobytes()[:64]
+    out.write_bytes(whole.replace(pixels, b"\x07" * 64, 1))
+    with pytest.raises(UserError, match="--force"):
+        make(recipe_file, out)
+    again, _ = make(recipe_file, out, replace=True)
+    assert again.content_sha256 == made.content_sha256
+
+
+def start(recipe: Path, out: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "generation", "build", str(recipe), "--out", str(out)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def interrupt_after_first_unit(recipe: Path, out: Path, sent: signal.Signals) -> str:
+    process = start(recipe, out)
+    work = out.with_name(out.name + ".work")
+    deadline = time.monotonic() + 90
+    while not list(work.glob("fire2*.npz")):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    # Into the middle of the next unit.
+    time.sleep(0.5)
+    process.send_signal(sent)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == (-signal.SIGKILL if sent == signal.SIGKILL else 130), output
+    assert not out.exists()
+    return output
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_killed_or_interrupted_in_the_middle_it_goes_on_to_the_same_bank(
+    tmp_path: Path, pool_folder: Path, sent: signal.Signals
+) -> None:
+    recipe = tmp_path / "tiny.toml"
+    text = RECIPE.format(steps=120, photographs=pool_folder.as_posix())
+    recipe.write_text(text, encoding="utf-8")
+    uninterrupted, _ = make(recipe, tmp_path / "whole.h5")
+    out = tmp_path / "killed.h5"
+    interrupt_after_first_unit(recipe, out, sent)
+    work = out.with_name(out.name + ".work")
+    finished = {path.name: path.stat().st_mtime_ns for path in work.glob("*.npz")}
+    assert 1 <= len(finished) < 3
+    resumed, reporter = make(recipe, out)
+    assert sum("finished earlier" in line for line in reporter.said) == len(finished)
+    assert resumed.content_sha256 == uninterrupted.content_sha256
+    assert not work.exists()
+    with StimulusBank(out) as one, StimulusBank(uninterrupted.path) as other:
+        for unit in one.units:
+            for sign in SIGNS:
+                np.testing.assert_array_equal(
+                    one.activations(unit.unit_id, sign), other.activations(unit.unit_id, sign)
+                )
+
+
+def test_units_of_a_layer_in_one_pass(recipe_file: Path, tmp_path: Path) -> None:
+    alone, _ = make(recipe_file, tmp_path / "alone.h5")
+    text = recipe_file.read_text(encoding="utf-8")
+    recipe_file.write_text(text.replace("[synthesis]", "[synthesis]\nunits_per_pass = 2"))
+    together, reporter = make(recipe_file, tmp_path / "together.h5")
+    assert reporter.done["synthetic images"][1] == 2 * 6
+    with StimulusBank(alone.path) as one, StimulusBank(together.path) as other:
+        for unit in one.units:
+            for sign in SIGNS:
+                for image in one.synthetic(unit.unit_id, sign):
+                    difference = np.abs(one.image(image).astype(int) - other.image(image))
+                    assert np.quantile(difference, 0.99) <= 1
+
+
+def test_remeasuring_notices_wrong_activations(recipe_file: Path, tmp_path: Path) -> None:
+    made, _ = make(recipe_file, tmp_path / "bank.h5")
+    wrong = tmp_path / "wrong.h5"
+    with StimulusBank(made.path) as bank:
+        units = bank.units
+        writer = BankWriter(
+            wrong,
+            units=units,
+            name="wrong",
+            image_size=bank.image_size,
+            images_per_sign=bank.images_per_sign,
+            curve_steps=bank.curve_steps,
+            recipe=bank.recipe,
+            provenance=bank.provenance,
+        )
+        file = bank._file
+        with writer:
+            for u, unit in enumerate(units):
+                for s, sign in enumerate(SIGNS):
+                    writer.write_synthetic(
+                        u,
+                        s,
+                        np.stack(bank.images(bank.synthetic(unit.unit_id, sign))),
+                        bank.activations(unit.unit_id, sign) + (5 if u == 0 else 0),
+                        bank.curve(unit.unit_id, sign),
+                    )
+            natural = [file[f"natural/{n}"] for n in ("name", "sha256", "label", "licence")]
+            name, sha256, label, licence = (list(column.asstr()[:]) for column in natural)
+            writer.write_natural(
+                file["natural/images"][:],
+                name=name,
+                sha256=sha256,
+                label=label,
+                licence=licence,
+                author=list(file["natural/author"].asstr()[:]),
+            )
+            writer.write_exemplars(
+                file["natural/exemplars"][:],
+                file["natural/exemplar_activations"][:],
+                file["natural/batches"][:],
+                file["natural/batch_ranks"][:],
+            )
+    measured, problems = remeasure(wrong, 3)
+    assert measured == 24
+    assert len(problems) == 4
+    assert all(units[0].unit_id in problem for problem in problems)
+
+
+def test_a_damaged_or_foreign_unit_file_is_made_again(tmp_path: Path) -> None:
+    work = WorkFolder(tmp_path / "bank.h5")
+    key = key_of({"unit": "a", "weight": 0.1})
+    assert key != key_of({"unit": "a", "weight": np.nextafter(0.1, 1)})
+    signs = [
+        Optimized(np.full((2, 4, 4, 3), s, np.uint8), np.float32([s, s]), np.float32([1, 2, 3]))
+        for s in (0, 1)
+    ]
+    assert work.load("fire2:1x1:3", key) is None
+    work.save("fire2:1x1:3", key, signs)
+    loaded = work.load("fire2:1x1:3", key)
+    assert loaded is not None
+    np.testing.assert_array_equal(loaded[1].images, signs[1].images)
+    np.testing.assert_array_equal(loaded[0].curve, signs[0].curve)
+    assert work.load("fire2:1x1:3", key[:16] + "0" * 48) is None
+    (path,) = work.path.iterdir()
+    path.write_bytes(path.read_bytes()[:-40])
+    assert work.load("fire2:1x1:3", key) is None
+    work.remove()
+    assert not work.path.exists()
