@@ -7,16 +7,18 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from experiment.observers import OBSERVERS
 from experiment.opening import default_bank, next_participant, participant_number
-from experiment.run import Options, Report, run_session, simulate as simulate_sessions
+from experiment.run import Options, Report, run_session
 from experiment.session import Ending
+from experiment.simulation import simulate as simulate_sessions
 from experiment.virtual_display import virtual_display
-from house.cli import console, make_app, messages, progress, run as run_app
+from house.cli import console, make_app, messages, progress
+from house.cli import run as run_app
 from house.errors import UserError
 from house.places import banks_directory, sessions_directory
 from participants import DataFolder, SessionFolder
@@ -42,16 +44,20 @@ ProtocolOption = Annotated[
     ),
 ]
 BankOption = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option(
-        "--bank", metavar="FILE", help="Stimulus bank; the demo bank when left out.",
+        "--bank",
+        metavar="FILE",
+        help="Stimulus bank; the demo bank when left out.",
         show_default=False,
     ),
 ]
 DataOption = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option(
-        "--data", metavar="FOLDER", show_default=False,
+        "--data",
+        metavar="FOLDER",
+        show_default=False,
         help="Folder of the data set; made when absent. Default: participants/data/demo of the "
         "checkout.",
     ),
@@ -68,17 +74,23 @@ def run(
     bank: BankOption = None,
     data: DataOption = None,
     participant: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
-            "--participant", metavar="N", show_default=False,
+            "--participant",
+            metavar="N",
+            show_default=False,
             help="Participant number, from 1; the first free one when left out. It decides the "
             "order of conditions and the images. Never a name.",
         ),
     ] = None,
     observer: Annotated[
-        Optional[str],
-        typer.Option("--observer", metavar="NAME", show_default=False,
-                     help=f"{OBSERVER_HELP} Without it a person answers at the keyboard."),
+        str | None,
+        typer.Option(
+            "--observer",
+            metavar="NAME",
+            show_default=False,
+            help=f"{OBSERVER_HELP} Without it a person answers at the keyboard.",
+        ),
     ] = None,
     window: Annotated[
         bool, typer.Option("--window/--no-window", help="Without: only for an --observer.")
@@ -92,28 +104,41 @@ def run(
     ] = False,
     rehearsal: Annotated[
         bool,
-        typer.Option("--rehearsal", help="Go on where the machine is not as it should be, and "
-                     "record what was wrong."),
+        typer.Option(
+            "--rehearsal",
+            help="Go on where the machine is not as it should be, and record what was wrong.",
+        ),
     ] = False,
     fullscreen: Annotated[
         bool, typer.Option("--fullscreen/--windowed", help="Cover the whole screen or not.")
     ] = True,
     size: Annotated[
-        Optional[str],
-        typer.Option("--size", metavar="WxH", show_default=False,
-                     help="Size of the window in pixels, such as 1280x800; the screen's size "
-                     "when left out."),
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="WxH",
+            show_default=False,
+            help="Size of the window in pixels, such as 1280x800; the screen's size when left out.",
+        ),
     ] = None,
     seed: SeedOption = 0,
     pace: Annotated[
         float,
-        typer.Option("--pace", min=1.0, max=1000.0, help="How many times faster than a person "
-                     "an --observer goes; 1 for people."),
+        typer.Option(
+            "--pace",
+            min=1.0,
+            max=1000.0,
+            help="How many times faster than a person an --observer goes; 1 for people.",
+        ),
     ] = 1.0,
     screenshots: Annotated[
-        Optional[Path],
-        typer.Option("--screenshots", metavar="FOLDER", show_default=False,
-                     help="Save a picture of every kind of screen (delays frames)."),
+        Path | None,
+        typer.Option(
+            "--screenshots",
+            metavar="FOLDER",
+            show_default=False,
+            help="Save a picture of every kind of screen (delays frames).",
+        ),
     ] = None,
 ) -> None:
     """Run one session: instructions, key test, practice, trials, scores, end.
@@ -124,12 +149,14 @@ def run(
     """
     if observer is None and not window:
         raise UserError(
-            "a person needs a window", where="--no-window",
+            "a person needs a window",
+            where="--no-window",
             remedy="Leave it out, or name a simulated participant: --observer sdt.",
         )
     if observer is None and pace != 1.0:
-        raise UserError("people answer at their own pace", where="--pace",
-                        remedy="It is for --observer only.")
+        raise UserError(
+            "people answer at their own pace", where="--pace", remedy="It is for --observer only."
+        )
     folder = data if data is not None else sessions_directory() / "demo"
     number = (
         next_participant(DataFolder(folder))
@@ -178,7 +205,12 @@ def simulate(
     with progress(quiet=quiet) as bar:
         task = bar.add_task("participants", total=participants)
         folders = simulate_sessions(
-            protocol, default_bank(bank, banks_directory()), folder, participants, observer, seed,
+            protocol,
+            default_bank(bank, banks_directory()),
+            folder,
+            participants,
+            observer,
+            seed,
             advance=lambda: bar.advance(task),
         )
     first, last = folders[0].info.participant, folders[-1].info.participant
@@ -192,9 +224,13 @@ def demo(
     data: DataOption = None,
     seed: SeedOption = 0,
     screenshots: Annotated[
-        Optional[Path],
-        typer.Option("--screenshots", metavar="FOLDER", show_default=False,
-                     help="Save a picture of every kind of screen."),
+        Path | None,
+        typer.Option(
+            "--screenshots",
+            metavar="FOLDER",
+            show_default=False,
+            help="Save a picture of every kind of screen.",
+        ),
     ] = None,
 ) -> None:
     """Show a short session of the demo protocol.
@@ -230,9 +266,24 @@ def demo(
 def _run_on(display: str, options: Options) -> int:
     """Run a simulated participant's session in a process of its own on a virtual screen."""
     command = [
-        sys.executable, "-m", "experiment", "run", "--observer", "sdt", "--pace", str(DEMO_PACE),
-        "--protocol", options.protocol, "--bank", str(options.bank), "--data", str(options.data),
-        "--participant", str(options.participant), "--seed", str(options.seed),
+        sys.executable,
+        "-m",
+        "experiment",
+        "run",
+        "--observer",
+        "sdt",
+        "--pace",
+        str(DEMO_PACE),
+        "--protocol",
+        options.protocol,
+        "--bank",
+        str(options.bank),
+        "--data",
+        str(options.data),
+        "--participant",
+        str(options.participant),
+        "--seed",
+        str(options.seed),
     ]
     if options.screenshots is not None:
         command += ["--screenshots", str(options.screenshots)]
@@ -267,8 +318,11 @@ def window_size(text: str) -> tuple[int, int]:
     """
     width, mark, height = text.lower().partition("x")
     if not mark or not width.isdigit() or not height.isdigit() or not int(width) * int(height):
-        raise UserError(f'"{text}" is no size', where="--size",
-                        remedy="Give width and height in pixels, such as 1280x800.")
+        raise UserError(
+            f'"{text}" is no size',
+            where="--size",
+            remedy="Give width and height in pixels, such as 1280x800.",
+        )
     return int(width), int(height)
 
 

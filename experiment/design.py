@@ -2,77 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol as Interface
+from typing import Literal
 
 import numpy as np
 
+from experiment.bank_index import BankIndex, check_fit, with_role
 from experiment.orders import Side, balanced_sides, condition_order, main_batch
 from experiment.protocol import Protocol, protocol_sha256, references_a_side
 from house.errors import UserError
 from house.seeds import generator
 from participants import Plan, PlannedBlock, PlannedTrial
-from stimuli import SIGNS, Sign, Unit
+from stimuli import Sign, Unit
 
 PLAN_SCHEMA = 1
 _PRACTICE_BATCH = 0
-
-
-class BankIndex(Interface):
-    """What the design needs to know of a bank; `stimuli.StimulusBank` offers it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def content_sha256(self) -> str: ...
-    @property
-    def units(self) -> tuple[Unit, ...]: ...
-    @property
-    def n_batches(self) -> int: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def images_per_sign(self) -> int: ...
-    def batch(self, unit_id: str, sign: Sign, batch: int) -> tuple[str, ...]: ...
-    def synthetic(self, unit_id: str, sign: Sign) -> tuple[str, ...]: ...
-
-
-@dataclass(frozen=True)
-class BankSnapshot:
-    """A bank's index held in memory: plans of many participants need no file."""
-
-    name: str
-    content_sha256: str
-    units: tuple[Unit, ...]
-    n_batches: int
-    batch_size: int
-    images_per_sign: int
-    batches: dict[tuple[str, Sign, int], tuple[str, ...]]
-    synthetics: dict[tuple[str, Sign], tuple[str, ...]]
-
-    def batch(self, unit_id: str, sign: Sign, batch: int) -> tuple[str, ...]:
-        """Give the image ids of a batch."""
-        return self.batches[unit_id, sign, batch]
-
-    def synthetic(self, unit_id: str, sign: Sign) -> tuple[str, ...]:
-        """Give the ids of a unit's synthetic images."""
-        return self.synthetics[unit_id, sign]
-
-
-def snapshot(bank: BankIndex) -> BankSnapshot:
-    """Read a bank's index into memory."""
-    pairs = [(unit.unit_id, sign) for unit in bank.units for sign in SIGNS]
-    return BankSnapshot(
-        bank.name,
-        bank.content_sha256,
-        bank.units,
-        bank.n_batches,
-        bank.batch_size,
-        bank.images_per_sign,
-        {(u, s, b): bank.batch(u, s, b) for u, s in pairs for b in range(bank.n_batches)},
-        {(u, s): bank.synthetic(u, s) for u, s in pairs},
-    )
 
 
 @dataclass(frozen=True)
@@ -124,7 +69,7 @@ def make_plan(
     """
     if participant < 1:
         raise UserError(f"a participant number is 1 or more, not {participant}")
-    _check_bank(protocol, bank)
+    check_fit(protocol, bank)
     rng = generator(seed, "design", protocol.name, participant, session)
     drafts = _draft_blocks(protocol, bank, participant, rng)
     blocks: list[PlannedBlock] = []
@@ -164,10 +109,10 @@ def _draft_blocks(
 ) -> list[tuple[Literal["practice", "main"], str, list[_Draft]]]:
     counts = protocol.trials
     conditions = condition_order(protocol.design.conditions, participant)
-    practice_units = _Deck(_with_role(bank, protocol.units.practice), rng)
+    practice_units = _Deck(with_role(bank, protocol.units.practice), rng)
     mains: dict[str, list[list[_Draft]]] = {}
     for condition in conditions:
-        units = _with_role(bank, protocol.units.main)
+        units = with_role(bank, protocol.units.main)
         shuffled = [units[i] for i in rng.permutation(len(units))]
         shuffled = shuffled[: counts.main or len(shuffled)]
         batch = main_batch(condition, participant, bank.n_batches)
@@ -186,7 +131,7 @@ def _draft_blocks(
                 blocks.append(("practice", condition, practice))
             block = mains[condition][round_]
             if condition != "none" and counts.catch_per_block:
-                catch_units = _Deck(_with_role(bank, protocol.units.catch), rng)
+                catch_units = _Deck(with_role(bank, protocol.units.catch), rng)
                 for _ in range(counts.catch_per_block):
                     draft = _Draft("catch", condition, next(catch_units), _PRACTICE_BATCH)
                     block.insert(int(rng.integers(len(block) + 1)), draft)
@@ -196,7 +141,7 @@ def _draft_blocks(
 
 def _draw_sides(
     blocks: Iterable[tuple[str, str, list[_Draft]]], limit: int, rng: np.random.Generator
-) -> dict[tuple[str, str], Iterable[Side]]:
+) -> dict[tuple[str, str], Iterator[Side]]:
     """Draw the correct sides of each condition and trial type, in order of presentation."""
     counts: dict[tuple[str, str], int] = {}
     for _, _, block in blocks:
@@ -217,10 +162,14 @@ def _lay_out(
 ) -> PlannedTrial:
     unit = draft.unit
     n_min, n_max = references_a_side(protocol.design.scheme)
-    references = {"min": (), "max": ()} if draft.condition == "none" else {
-        "min": _references(bank, draft, "min", max(n_min, 1))[:n_min],
-        "max": _references(bank, draft, "max", n_max),
-    }
+    references = (
+        {"min": (), "max": ()}
+        if draft.condition == "none"
+        else {
+            "min": _references(bank, draft, "min", max(n_min, 1))[:n_min],
+            "max": _references(bank, draft, "max", n_max),
+        }
+    )
     queries = {sign: bank.batch(unit.unit_id, sign, draft.batch)[0] for sign in ("min", "max")}
     if draft.trial_type == "catch":
         # A catch trial asks only for attention: its queries are copies of shown references.
@@ -257,10 +206,6 @@ def _references(bank: BankIndex, draft: _Draft, sign: Sign, count: int) -> tuple
     return bank.batch(draft.unit.unit_id, sign, draft.batch)[1 : 1 + count]
 
 
-def _with_role(bank: BankIndex, role: str) -> list[Unit]:
-    return [unit for unit in bank.units if unit.role == role]
-
-
 class _Deck:
     """Units dealt from a shuffled deck, shuffled again only when all have been dealt."""
 
@@ -275,46 +220,3 @@ class _Deck:
         if not self._left:
             self._left = [self._units[i] for i in self._rng.permutation(len(self._units))]
         return self._left.pop()
-
-
-def _check_bank(protocol: Protocol, bank: BankIndex) -> None:
-    """Say everything that the bank lacks for this protocol in one error."""
-    lacks: list[str] = []
-    counts, roles = protocol.trials, protocol.units
-    catches = counts.catch_per_block and set(protocol.design.conditions) != {"none"}
-    needed = {
-        roles.main: max(counts.main, 1),
-        **({roles.practice: 1} if counts.practice else {}),
-        **({roles.catch: 1} if catches else {}),
-    }
-    if counts.main and counts.main < counts.main_blocks:
-        lacks.append(f"{counts.main} main trials cannot fill {counts.main_blocks} blocks")
-    for role, count in needed.items():
-        found = len(_with_role(bank, role))
-        if found < count:
-            lacks.append(f'{count} unit(s) with the role "{role}" are needed, it has {found}')
-    n_references = max(references_a_side(protocol.design.scheme))
-    conditions = protocol.design.conditions
-    if bank.n_batches < 2:
-        lacks.append(f"2 batches or more are needed (0 for practice), it has {bank.n_batches}")
-    elif bank.n_batches - 1 < len(conditions):
-        lacks.append(
-            f"{len(conditions) + 1} batches are needed so that no condition repeats the query "
-            f"images of another, it has {bank.n_batches}"
-        )
-    if "natural" in conditions and bank.batch_size < n_references + 1:
-        lacks.append(
-            f"batches of {n_references + 1} natural images are needed for {protocol.design.scheme},"
-            f" it has {bank.batch_size}"
-        )
-    if "synthetic" in conditions and bank.images_per_sign < n_references:
-        lacks.append(
-            f"{n_references} synthetic images a sign are needed for {protocol.design.scheme}, "
-            f"it has {bank.images_per_sign}"
-        )
-    if lacks:
-        raise UserError(
-            f'the bank "{bank.name}" does not fit the protocol "{protocol.name}": '
-            + "; ".join(lacks),
-            remedy="Take another bank, or change the protocol's design, trials or units.",
-        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,12 +11,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from experiment.elements import Box, Element, Picture, Text, font, shape_text
+from experiment.elements import Box, Element, Picture, Text, shape_text, text_picture
+from experiment.frames import FrameLog, frame_log, refresh_rate
 from experiment.layout import SLOTS
 from experiment.protocol import Protocol
-from experiment.stage import Elements, FrameLog
+from experiment.stage import Elements
 from house.errors import UserError
 
 _MEASURED_FRAMES = 90
@@ -83,7 +84,8 @@ class Display:
         # Keeps PsychoPy from adding its own package folder to everybody's path.
         os.environ.setdefault("PSYCHOPYNOPACKAGES", "1")
         try:
-            from psychopy import core, logging, visual
+            from psychopy import logging, visual
+            from pyglet.gl import glFinish
         except Exception as error:  # PsychoPy raises many kinds when graphics are missing
             raise UserError(
                 f"PsychoPy cannot be loaded ({error})",
@@ -92,7 +94,7 @@ class Display:
                 "libglu1-mesa and libfontconfig1.",
             ) from error
         logging.console.setLevel(logging.CRITICAL)
-        self._visual, self._core, self._clock = visual, core, logging.defaultClock
+        self._visual, self._clock, self._finish = visual, logging.defaultClock, glFinish
         self._protocol, self._screenshots = protocol, screenshots
         if size is None:
             size = _screen_size()
@@ -129,6 +131,7 @@ class Display:
         self._shot: str | None = None
         self._shots: set[str] = set()
         self.last_flip = 0.0
+        self._cost = 0.0  # of drawing and flipping a frame, where flips do not wait
         self.refresh_rate, self.synchronised = self._measure()
         self._period = 1.0 / (self.refresh_rate or protocol.screen.refresh_rate)
 
@@ -148,9 +151,15 @@ class Display:
             self._slots[slot].setImage(image, log=False)
 
     def warm(self, elements: Elements) -> None:
-        """Make texts and draw everything once behind a cleared buffer."""
+        """Make texts, draw everything once and wipe it; learn what drawing it takes."""
         for element in elements():
             self._draw(element)
+        self._finish()
+        start = self.now()
+        for element in elements():
+            self._draw(element)
+        self._finish()
+        self._cost = self.now() - start
         self.window.clearBuffer()
 
     def present(
@@ -171,11 +180,13 @@ class Display:
 
     def frame(self, skip_to: float | None = None) -> float:
         """Show one more frame and give its time."""
+        start = self.now()
         for element in self._elements:
             self._draw(element)
         self._save_screenshot()
-        self._wait_for_blank()
+        waited = self._wait_for_blank()
         flipped = float(self.window.flip())
+        self._cost = flipped - start - waited
         self.last_flip = flipped
         self._flips.append(flipped)
         return flipped
@@ -187,13 +198,11 @@ class Display:
         # The next call of `present` flips; on a synchronised screen that takes until the
         # next blank, elsewhere the rest is waited for here.
         if not self.synchronised:
-            rest = until - self.now()
-            if rest > 0:
-                time.sleep(rest)
+            self._sleep_until(until - self._cost)
 
     def frames(self) -> FrameLog:
         """Give the frames since the last call of `present`."""
-        intervals = tuple(b - a for a, b in zip(self._flips, self._flips[1:], strict=False))
+        intervals = tuple(b - a for a, b in itertools.pairwise(self._flips))
         return frame_log(intervals, 1.0 / self.refresh_rate if self.refresh_rate else None)
 
     def describe(self) -> dict[str, Any]:
@@ -247,8 +256,11 @@ class Display:
         stimulus = self._boxes.get(box.fill)
         if stimulus is None:
             stimulus = self._boxes[box.fill] = self._visual.ImageStim(
-                self.window, image=Image.new("RGB", (4, 4), box.fill), units="pix",
-                interpolate=False, autoLog=False,
+                self.window,
+                image=Image.new("RGB", (4, 4), box.fill),
+                units="pix",
+                interpolate=False,
+                autoLog=False,
             )
         width = max(1, round(box.width * self.scale))
         height = max(1, round(box.height * self.scale))
@@ -284,12 +296,19 @@ class Display:
 
     # -- time ----------------------------------------------------------------------------
 
-    def _wait_for_blank(self) -> None:
-        """Where the screen does not make flips wait, keep to the expected rate by the clock."""
-        if not self.synchronised and self._flips:
-            rest = self._flips[-1] + self._period - self.now()
-            if rest > 0:
-                time.sleep(rest)
+    def _wait_for_blank(self) -> float:
+        """Where flips do not wait for the screen, keep to the expected rate by the clock."""
+        if self.synchronised or not self._flips:
+            return 0.0
+        return self._sleep_until(self._flips[-1] + self._period - self._cost)
+
+    def _sleep_until(self, moment: float) -> float:
+        """Sleep until a time of the clock; give the seconds slept."""
+        rest = moment - self.now()
+        if rest <= 0:
+            return 0.0
+        time.sleep(rest)
+        return rest
 
     def _measure(self) -> tuple[float | None, bool]:
         """Measure the refresh rate; (None, False) where flips do not wait for the screen."""
@@ -298,64 +317,7 @@ class Display:
         for _ in range(_WARM_UP_FRAMES + _MEASURED_FRAMES):
             times.append(float(self.window.flip()))
         times = times[_WARM_UP_FRAMES:]
-        return refresh_rate([b - a for a, b in zip(times, times[1:], strict=False)])
-
-
-def refresh_rate(intervals: list[float]) -> tuple[float | None, bool]:
-    """Judge a refresh rate from the intervals of bare flips.
-
-    Parameters
-    ----------
-    intervals : list of float
-        Seconds between flips that drew nothing.
-
-    Returns
-    -------
-    rate : float or None
-        Hertz; None where the intervals are no multiples of a common period: such flips do not
-        wait for the screen, and a rate taken from them (or assumed, as PsychoPy does: 60)
-        would hide dropped frames.
-    synchronised : bool
-        Whether there is a rate.
-    """
-    if not intervals:
-        return None, False
-    period = statistics.median(intervals)
-    near = [abs(interval - period) < 0.15 * period for interval in intervals]
-    plausible = 1 / 400 < period < 1 / 20
-    if plausible and sum(near) >= 0.9 * len(near):
-        regular = [i for i, ok in zip(intervals, near, strict=True) if ok]
-        return 1.0 / statistics.fmean(regular), True
-    return None, False
-
-
-def frame_log(intervals: tuple[float, ...], period: float | None) -> FrameLog:
-    """Sum up intervals between flips.
-
-    Parameters
-    ----------
-    intervals : tuple of float
-        Seconds between successive flips.
-    period : float or None
-        The measured refresh period; None where it could not be measured, and then dropped
-        frames cannot be told.
-    """
-    dropped = None if period is None else sum(i > 1.5 * period for i in intervals)
-    return FrameLog(intervals, len(intervals) + 1, dropped, max(intervals, default=None))
-
-
-def text_picture(text: Text, scale: float) -> Image.Image:
-    """Set a text as a picture, in pixels of the window."""
-    shape = shape_text(text, scale)
-    picture = Image.new("RGB", (shape.width, shape.height), text.on)
-    draw = ImageDraw.Draw(picture)
-    face = font(shape.size, text.bold)
-    for i, line in enumerate(shape.lines):
-        x = {"left": 0.0, "centre": shape.width / 2, "right": shape.width}[text.align]
-        anchor = {"left": "lm", "centre": "mm", "right": "rm"}[text.align]
-        y = (i + 0.5) * shape.line_height
-        draw.text((x, y), line, font=face, fill=text.colour, anchor=anchor)
-    return picture
+        return refresh_rate([b - a for a, b in itertools.pairwise(times)])
 
 
 def _screen_size() -> tuple[int, int]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Union
 
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from house.errors import UserError
 
@@ -156,3 +156,17 @@ def extent(element: Element) -> Extent:
     return Extent(
         element.x - width / 2, element.y - height / 2, element.x + width / 2, element.y + height / 2
     )
+
+
+def text_picture(text: Text, scale: float) -> Image.Image:
+    """Set a text as a picture, in pixels of the window."""
+    shape = shape_text(text, scale)
+    picture = Image.new("RGB", (shape.width, shape.height), text.on)
+    draw = ImageDraw.Draw(picture)
+    face = font(shape.size, text.bold)
+    for i, line in enumerate(shape.lines):
+        x = {"left": 0.0, "centre": shape.width / 2, "right": shape.width}[text.align]
+        anchor = {"left": "lm", "centre": "mm", "right": "rm"}[text.align]
+        y = (i + 0.5) * shape.line_height
+        draw.text((x, y), line, font=face, fill=text.colour, anchor=anchor)
+    return picture

@@ -36,8 +36,10 @@ class TrialLayout:
     @property
     def grid_x(self) -> float:
         """Centre of the right grid; the left one lies at its negative."""
-        widest = self.side if self.layout.width >= 2 * self.side + self.layout.image else (
-            self.layout.image
+        widest = (
+            self.side
+            if self.layout.width >= 2 * self.side + self.layout.image
+            else (self.layout.image)
         )
         return self.layout.width / 2 - self.layout.margin - widest / 2
 
@@ -60,7 +62,7 @@ class TrialLayout:
     @property
     def question_y(self) -> float:
         """Middle of the question above everything."""
-        return self.layout.height / 2 - 62
+        return self.layout.height / 2 - 76
 
     @property
     def progress_y(self) -> float:

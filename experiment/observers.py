@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, Protocol as Interface
+from typing import Any, ClassVar, Literal
+from typing import Protocol as Interface
 
 import numpy as np
 
@@ -40,18 +41,31 @@ class _Seeded:
 
     def __init__(self, seed: int, participant: int, session: int) -> None:
         self._origin = {"seed": seed, "participant": participant, "session": session}
-        self._rng = generator(seed, "observer", self.name, participant, session)
 
     def describe(self) -> dict[str, Any]:
         """Give the name and where the randomness comes from."""
         return {"name": self.name, **self._origin}
 
-    def _time(self, median: float, spread: float) -> float:
-        """Draw from a log-normal distribution of that median (seconds)."""
-        return float(median * np.exp(spread * self._rng.standard_normal()))
+    def _stream(self, trial: PlannedTrial) -> np.random.Generator:
+        """Give the randomness of one trial: a resumed session is answered like a whole one."""
+        origin = self._origin
+        return generator(
+            origin["seed"],
+            "observer",
+            self.name,
+            origin["participant"],
+            origin["session"],
+            trial.trial,
+        )
 
-    def _coin(self) -> Side:
-        return "upper" if self._rng.random() < 0.5 else "lower"
+
+def _time(rng: np.random.Generator, median: float, spread: float) -> float:
+    """Draw from a log-normal distribution of that median (seconds)."""
+    return float(median * np.exp(spread * rng.standard_normal()))
+
+
+def _coin(rng: np.random.Generator) -> Side:
+    return "upper" if rng.random() < 0.5 else "lower"
 
 
 class Guessing(_Seeded):
@@ -61,8 +75,9 @@ class Guessing(_Seeded):
 
     def answer(self, trial: PlannedTrial) -> Answer:
         """Answer by a coin."""
-        confidence = int(self._rng.integers(1, 4))
-        return Answer(self._coin(), confidence, self._time(1.0, 0.4), self._time(0.4, 0.3))
+        rng = self._stream(trial)
+        confidence = int(rng.integers(1, 4))
+        return Answer(_coin(rng), confidence, _time(rng, 1.0, 0.4), _time(rng, 0.4, 0.3))
 
 
 class Ideal(_Seeded):
@@ -72,7 +87,9 @@ class Ideal(_Seeded):
 
     def answer(self, trial: PlannedTrial) -> Answer:
         """Answer with the correct image."""
-        return Answer(trial.correct_position, 3, self._time(0.8, 0.2), self._time(0.3, 0.2))
+        assert trial.correct_position is not None, "a two-alternative trial has a correct side"
+        rng = self._stream(trial)
+        return Answer(trial.correct_position, 3, _time(rng, 0.8, 0.2), _time(rng, 0.3, 0.2))
 
 
 @dataclass(frozen=True)
@@ -133,17 +150,17 @@ class SignalDetectionObserver(_Seeded):
 
     def answer(self, trial: PlannedTrial) -> Answer:
         """Answer from evidence: positive speaks for the upper image."""
-        p = self.parameters
+        p, rng = self.parameters, self._stream(trial)
         kind = "catch" if trial.trial_type == "catch" else trial.condition
         d_prime = getattr(p, f"d_{kind}") + self._shift
         sign = 1.0 if trial.correct_position == "upper" else -1.0
-        evidence = sign * d_prime / np.sqrt(2.0) + self._rng.standard_normal() - p.criterion
-        lapsed = bool(self._rng.random() < p.lapse)
-        choice: Side = self._coin() if lapsed else ("upper" if evidence > 0 else "lower")
-        judged = abs(evidence + p.confidence_noise * self._rng.standard_normal())
+        evidence = sign * d_prime / np.sqrt(2.0) + rng.standard_normal() - p.criterion
+        lapsed = bool(rng.random() < p.lapse)
+        choice: Side = _coin(rng) if lapsed else ("upper" if evidence > 0 else "lower")
+        judged = abs(evidence + p.confidence_noise * rng.standard_normal())
         confidence = 1 + int(judged >= p.fairly_sure) + int(judged >= p.certain)
         median = p.rt_median * float(np.exp(-p.rt_slope * abs(evidence)))
-        return Answer(choice, confidence, self._time(median, p.rt_spread), self._time(0.5, 0.3))
+        return Answer(choice, confidence, _time(rng, median, p.rt_spread), _time(rng, 0.5, 0.3))
 
     def describe(self) -> dict[str, Any]:
         """Give name, seeds and all parameters."""
@@ -169,7 +186,9 @@ def make_observer(name: str, seed: int, participant: int, session: int = 1) -> O
         If there is none of that name.
     """
     kinds: dict[str, type[_Seeded]] = {
-        "guessing": Guessing, "ideal": Ideal, "sdt": SignalDetectionObserver
+        "guessing": Guessing,
+        "ideal": Ideal,
+        "sdt": SignalDetectionObserver,
     }
     if name not in kinds:
         raise UserError(

@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from experiment.design import BankIndex, make_plan
+from experiment.bank_index import BankIndex
+from experiment.design import make_plan
 from experiment.observers import make_observer
 from experiment.protocol import Protocol, parse_protocol
 from house.errors import UserError
@@ -16,7 +17,14 @@ from house.provenance import git_commit, machine, software_versions
 from participants import DataFolder, Plan, SessionFolder, SessionInfo
 
 PACKAGES = (
-    "psychopy", "psychtoolbox", "pyglet", "h5py", "hdf5plugin", "numpy", "pillow", "pydantic"
+    "psychopy",
+    "psychtoolbox",
+    "pyglet",
+    "h5py",
+    "hdf5plugin",
+    "numpy",
+    "pillow",
+    "pydantic",
 )
 
 
@@ -162,8 +170,7 @@ def _resumed(folder: SessionFolder, observer: str | None) -> Chosen:
         raise UserError(
             f"this session was begun {was}",
             where=str(folder.path),
-            remedy=f"Go on with --observer {simulated}." if simulated
-            else "Leave --observer out.",
+            remedy=f"Go on with --observer {simulated}." if simulated else "Leave --observer out.",
         )
     protocol = parse_protocol(plan.protocol_text, f"{folder.plan_path}: protocol_text")
     return Chosen(plan, protocol, info, folder)

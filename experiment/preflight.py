@@ -52,13 +52,22 @@ def check_disk(folder: Path, needed: int = _ENOUGH_SPACE) -> Check:
     while not place.exists() and place != place.parent:
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK):
-        return Check("disk", str(place), f"nothing can be written in {place}",
-                     "Choose another folder with --data, or mend its permissions.", fatal=True)
+        return Check(
+            "disk",
+            str(place),
+            f"nothing can be written in {place}",
+            "Choose another folder with --data, or mend its permissions.",
+            fatal=True,
+        )
     free = shutil.disk_usage(place).free
     found = f"{free / 1024**2:.0f} MB free"
     if free < needed:
-        return Check("disk", found, f"there is too little space in {place}: {found}",
-                     f"Make room for {needed / 1024**2:.0f} MB, or choose another --data.")
+        return Check(
+            "disk",
+            found,
+            f"there is too little space in {place}: {found}",
+            f"Make room for {needed / 1024**2:.0f} MB, or choose another --data.",
+        )
     return Check("disk", found)
 
 
@@ -66,8 +75,13 @@ def check_bank(path: Path) -> Check:
     """Verify the whole bank, checksums and all."""
     verification = verify_bank(path)
     if not verification.ok:
-        return Check("bank", "damaged", f"{path} is damaged: {'; '.join(verification.problems)}",
-                     "Copy it again from where it was made, or rebuild it.", fatal=True)
+        return Check(
+            "bank",
+            "damaged",
+            f"{path} is damaged: {'; '.join(verification.problems)}",
+            "Copy it again from where it was made, or rebuild it.",
+            fatal=True,
+        )
     return Check("bank", f"content {verification.content_sha256}")
 
 
@@ -91,8 +105,12 @@ def check_wayland(environment: Mapping[str, str]) -> Check:
         environment.get("WAYLAND_DISPLAY")
     )
     if wayland:
-        return Check("desktop", "Wayland", "the desktop runs on Wayland, which delays frames",
-                     'Log out and choose an "Xorg" session on the login screen.')
+        return Check(
+            "desktop",
+            "Wayland",
+            "the desktop runs on Wayland, which delays frames",
+            'Log out and choose an "Xorg" session on the login screen.',
+        )
     return Check("desktop", environment.get("XDG_SESSION_TYPE", "") or sys.platform)
 
 
@@ -100,15 +118,20 @@ def check_refresh(rate: float | None, protocol: Protocol) -> Check:
     """Compare the measured refresh rate (hertz; None: not measurable) with the protocol's."""
     expected, tolerance = protocol.screen.refresh_rate, protocol.screen.refresh_tolerance
     if rate is None:
-        return Check("refresh rate", "not measurable",
-                     "flips do not wait for the screen, so its refresh rate cannot be measured",
-                     "Switch vertical synchronisation on in the graphics driver; virtual "
-                     "screens have none.")
+        return Check(
+            "refresh rate",
+            "not measurable",
+            "flips do not wait for the screen, so its refresh rate cannot be measured",
+            "Switch vertical synchronisation on in the graphics driver; virtual screens have none.",
+        )
     found = f"{rate:.2f} Hz"
     if abs(rate - expected) > tolerance:
-        return Check("refresh rate", found,
-                     f"the screen refreshes at {found}, the protocol expects {expected:g} Hz",
-                     "Change the screen's setting, or `refresh_rate` in the protocol.")
+        return Check(
+            "refresh rate",
+            found,
+            f"the screen refreshes at {found}, the protocol expects {expected:g} Hz",
+            "Change the screen's setting, or `refresh_rate` in the protocol.",
+        )
     return Check("refresh rate", found)
 
 
@@ -117,9 +140,12 @@ def check_size(size: tuple[int, int], protocol: Protocol) -> Check:
     width, height = protocol.screen.smallest
     found = f"{size[0]} x {size[1]} px"
     if size[0] < width or size[1] < height:
-        return Check("screen size", found,
-                     f"the window is {found}, the protocol needs {width} x {height} px",
-                     "Take a larger screen or window, or change `smallest` in the protocol.")
+        return Check(
+            "screen size",
+            found,
+            f"the window is {found}, the protocol needs {width} x {height} px",
+            "Take a larger screen or window, or change `smallest` in the protocol.",
+        )
     return Check("screen size", found)
 
 
@@ -143,11 +169,13 @@ def settle(checks: Iterable[Check], *, rehearsal: bool) -> list[str]:
     first = refused[0]
     hint = "" if first.fatal else " To go on anyway, with the problem recorded: --rehearsal."
     if len(refused) == 1:
-        raise UserError(str(first.problem), where=f"preflight, {first.name}",
-                        remedy=f"{first.remedy}{hint}")
+        raise UserError(
+            str(first.problem), where=f"preflight, {first.name}", remedy=f"{first.remedy}{hint}"
+        )
     lines = "".join(f"\n  - {c.name}: {c.problem}. {c.remedy}" for c in refused)
     soft = not any(check.fatal for check in refused)
     raise UserError(
-        f"{len(refused)} things are wrong:{lines}", where="preflight",
+        f"{len(refused)} things are wrong:{lines}",
+        where="preflight",
         remedy="\nTo go on anyway, with the problems recorded: --rehearsal." if soft else None,
     )

@@ -6,7 +6,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol as Interface
+from typing import Any
+from typing import Protocol as Interface
 
 from experiment.observers import Observer
 from experiment.screens.base import Press, Screen
@@ -27,7 +28,7 @@ class RawPress(Interface):
 class Backend(Interface):
     """The part of PsychoPy's keyboard that is used."""
 
-    def getKeys(self, *, waitRelease: bool, clear: bool) -> Iterable[RawPress]:  # noqa: N802, N803
+    def getKeys(self, *, waitRelease: bool, clear: bool) -> Iterable[RawPress]:  # noqa: N802
         """Give presses: those released already, or those still held."""
 
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiment.design import snapshot
 from experiment.display import Display, require_display
 from experiment.observers import make_observer
 from experiment.opening import (
     Chosen,
     choose_session,
-    describe_machine,
-    next_participant,
     now_utc,
 )
 from experiment.preflight import (
-    Check,
     check_bank,
     check_disk,
     check_refresh,
@@ -91,9 +87,7 @@ class Report:
     warnings: list[str]
 
 
-def run_session(
-    options: Options, offer: Callable[[SessionFolder], bool] | None = None
-) -> Report:
+def run_session(options: Options, offer: Callable[[SessionFolder], bool] | None = None) -> Report:
     """Run one session, from its first screen or from where it was broken off.
 
     Raises
@@ -224,69 +218,3 @@ def _walk(
         if ending is Ending.FINISHED:
             folder.update_info(completed=now_utc())
     return Report(folder, ending, chosen.resumed, len(session.results), warnings)
-
-
-def simulate(
-    protocol_name: str,
-    bank_path: Path,
-    data_path: Path,
-    participants: int,
-    observer: str,
-    seed: int = 0,
-    advance: Callable[[], None] = lambda: None,
-) -> list[SessionFolder]:
-    """Record sessions of simulated participants without a window.
-
-    Parameters
-    ----------
-    protocol_name : str
-        Name of an embedded protocol, or a path.
-    bank_path, data_path : Path
-        Stimulus bank; folder of the data set. Participants are numbered after those there.
-    participants : int
-        How many.
-    observer : str
-        See `observers.OBSERVERS`.
-    seed : int
-        Of plans and answers.
-    advance : callable
-        Called after each participant.
-
-    Returns
-    -------
-    list of SessionFolder
-    """
-    protocol, text = load_protocol(protocol_name)
-    texts = load_texts(protocol.language)
-    settle([check_disk(data_path), check_bank(bank_path)], rehearsal=True)
-    data = DataFolder(data_path)
-    with StimulusBank(bank_path) as bank:
-        index = snapshot(bank)
-    provenance = describe_machine()
-    first = next_participant(data)
-    folders: list[SessionFolder] = []
-    for participant in range(first, first + participants):
-        chosen = choose_session(
-            data, participant, protocol, text, index, seed=seed, observer=observer,
-            provenance=provenance,
-        )
-        stage = VirtualStage()
-        responses = ObserverResponses(make_observer(observer, seed, participant), stage.now)
-        info = chosen.info.model_copy(
-            update={"screen": stage.describe(), "keyboard": responses.describe()}
-        )
-        folder = create_session(data, replace(chosen, info=info))
-        with folder.lock(), Journal(folder.journal_path) as journal:
-            journal.append(
-                "session_start", fsync=False, wall_clock=now_utc(), kind="simulated",
-                trials_completed=0,
-            )
-            Session(
-                chosen.plan, protocol, texts, stage, responses, journal, folder.state(),
-                sync_each=False,
-            ).walk()
-        folder.update_info(completed=now_utc())
-        folder.write_trial_table()
-        folders.append(folder)
-        advance()
-    return folders

@@ -125,25 +125,33 @@ class Session:
         trials = [trial for trial in block.trials if trial.trial not in self.results]
         if trials:
             self._log(
-                "block_start", block=block.block, kind=block.kind, condition=block.condition,
-                n_trials=len(block.trials), n_left=len(trials),
+                "block_start",
+                block=block.block,
+                kind=block.kind,
+                condition=block.condition,
+                n_trials=len(block.trials),
+                n_left=len(trials),
             )
             mains = [b.block for b in self.plan.blocks if b.kind == block.kind]
             self._page(
                 BlockPage(
-                    self.protocol, self.texts, block.kind, block.condition, len(trials),
-                    mains.index(block.block) + 1, len(mains),
+                    self.protocol,
+                    self.texts,
+                    block.kind,
+                    block.condition,
+                    len(trials),
+                    mains.index(block.block) + 1,
+                    len(mains),
                 )
             )
         for trial in trials:
             while not self._trial(trial):
                 pass
         correct = sum(bool(self.results[t.trial]["correct"]) for t in block.trials)
-        self._log("block_end", block=block.block, n_correct=correct, n_trials=len(block.trials),
-                  sync=True)
-        self._page(
-            ScorePage(self.protocol, self.texts, block.kind, correct, len(block.trials))
+        self._log(
+            "block_end", block=block.block, n_correct=correct, n_trials=len(block.trials), sync=True
         )
+        self._page(ScorePage(self.protocol, self.texts, block.kind, correct, len(block.trials)))
 
     def _trial(self, trial: PlannedTrial) -> bool:
         """Show a trial with its feedback; False where a pause broke it off."""
@@ -209,7 +217,10 @@ class Session:
         }
 
     def _feedback(
-        self, screen: TrialScreen, outcome: TrialOutcome, trial: PlannedTrial,
+        self,
+        screen: TrialScreen,
+        outcome: TrialOutcome,
+        trial: PlannedTrial,
         result: dict[str, Any],
     ) -> None:
         timing = self.protocol.timing
@@ -248,7 +259,7 @@ class Session:
 
     def _pause(self, trial: PlannedTrial | None) -> None:
         wish, data = show_pause(
-            PausePage(self.protocol, self.texts),
+            PausePage(self.protocol, self.texts, in_trial=trial is not None),
             LeavePage(self.protocol, self.texts),
             self.stage,
             self.responses,
@@ -268,7 +279,9 @@ class Session:
     # -- small parts ---------------------------------------------------------------------
 
     def _screen(self, name: str, data: ScreenData) -> None:
-        rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in data.items()}
+        rounded: ScreenData = {
+            k: round(v, 3) if isinstance(v, float) else v for k, v in data.items()
+        }
         self._log("screen", name=name, **rounded)
 
     def _log(self, event: str, *, sync: bool = False, **data: Any) -> None:

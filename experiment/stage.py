@@ -10,23 +10,9 @@ from typing import Any, Protocol
 from PIL import Image
 
 from experiment.elements import Element
+from experiment.frames import FrameLog
 
 Elements = Callable[[], list[Element]]
-
-
-@dataclass(frozen=True)
-class FrameLog:
-    """Frames since the last onset.
-
-    `intervals` are seconds between flips. `dropped` counts intervals longer than one and a
-    half refresh periods; None where there is no measured period, since a guessed one would
-    hide what it should find. `shown` and `longest` are None without a window.
-    """
-
-    intervals: tuple[float, ...] = ()
-    shown: int | None = None
-    dropped: int | None = None
-    longest: float | None = None
 
 
 class Stage(Protocol):

@@ -28,8 +28,17 @@ def virtual_display(size: tuple[int, int] = (1920, 1080)) -> Iterator[str | None
         return
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        [program, "-displayfd", str(writing), "-screen", "0", f"{size[0]}x{size[1]}x24",
-         "-nolisten", "tcp", "-noreset"],
+        [
+            program,
+            "-displayfd",
+            str(writing),
+            "-screen",
+            "0",
+            f"{size[0]}x{size[1]}x24",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ],
         pass_fds=[writing],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, ClassVar, Protocol as Interface
+from typing import Any, ClassVar, Literal
+from typing import Protocol as Interface
 
 from experiment.elements import Box, Element, Text, shape_text
 from experiment.observers import Observer
@@ -81,6 +82,11 @@ class Screen(ABC):
     protocol: Protocol
     texts: Catalogue
 
+    @property
+    def label_of_kind(self) -> str:
+        """Give a name for pictures of this screen; screens that look different differ in it."""
+        return self.name
+
     @abstractmethod
     def elements(self) -> list[Element]:
         """List what is drawn."""
@@ -97,14 +103,29 @@ class Screen(ABC):
         return self.texts.text(entry, **values)
 
     def label(
-        self, text: str, x: float, y: float, size: float = 24, *, muted: bool = False,
-        bold: bool = False, width: float | None = None, align: str = "centre",
+        self,
+        text: str,
+        x: float,
+        y: float,
+        size: float = 24,
+        *,
+        muted: bool = False,
+        bold: bool = False,
+        width: float | None = None,
+        align: Literal["left", "centre", "right"] = "centre",
     ) -> Text:
         """Make a text in the protocol's colours on the background."""
         colours = self.protocol.colours
         return Text(
-            text, x, y, size, colours.muted if muted else colours.text, colours.background,
-            bold, align, width,  # type: ignore[arg-type]
+            text,
+            x,
+            y,
+            size,
+            colours.muted if muted else colours.text,
+            colours.background,
+            bold,
+            align,
+            width,
         )
 
     def keycap(self, key: str, x: float, y: float, *, dark: bool = False) -> list[Element]:
@@ -128,8 +149,7 @@ class Screen(ABC):
         y = -self.protocol.layout.height / 2 + 110
         before, _, after = self.words(name, key="\0").partition("\0")
         sides = [
-            self.label(part.strip(), 0, y, 24, muted=True, align="left")
-            for part in (before, after)
+            self.label(part.strip(), 0, y, 24, muted=True, align="left") for part in (before, after)
         ]
         cap = key_width(key)
         widths = [shape_text(side).width if side.text else 0.0 for side in sides]
@@ -179,7 +199,7 @@ class Page(Screen):
 
 def show_page(page: Page, stage: Stage, responses: Responses) -> tuple[Wish, ScreenData]:
     """Show a page until one of its keys is pressed; give what was wished and the page's data."""
-    onset = stage.present(page.elements, page.name, responses.open)
+    onset = stage.present(page.elements, page.label_of_kind, responses.open)
     responses.expect(page, onset)
     keys = page.keys()
     while True:

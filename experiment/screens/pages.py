@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from experiment.elements import Box, Element, shape_text
@@ -77,7 +77,10 @@ class KeysPage(Page):
         words = [self.words(f"trial.confidence_{i}") for i in (1, 2, 3)]
         columns = (-90.0, 110.0, 310.0)
         if joint:
-            rows = [(80.0, "general.upper", response.upper), (-20.0, "general.lower", response.lower)]
+            rows = [
+                (80.0, "general.upper", response.upper),
+                (-20.0, "general.lower", response.lower),
+            ]
             for y, name, keys in rows:
                 parts.append(self.label(self.words(name), -190, y, 28, align="right"))
                 for x, key in zip(columns, keys, strict=True):
@@ -167,6 +170,11 @@ class BlockPage(Page):
     block: int = 1
     blocks: int = 1
 
+    @property
+    def label_of_kind(self) -> str:
+        """Tell practice from main, and conditions apart."""
+        return f"{self.name}-{self.kind}-{self.condition}"
+
     def elements(self) -> list[Element]:
         """List what comes, how long, and what lies at the sides."""
         if self.kind == "practice":
@@ -176,12 +184,14 @@ class BlockPage(Page):
         else:
             title = self.words("block.title", block=self.block, blocks=self.blocks)
             length = self.words("block.body", count=self.count)
+        body = self.label(self.words(f"condition.{self.condition}"), 0, 0, 30, width=900)
         return [
             self.label(title, 0, 220, 54, bold=True),
             self.label(length, 0, 140, 28, muted=True),
             Box(0, 80, 64, 3, self.protocol.colours.line),
             self.label(self.words(f"condition.{self.condition}_name"), 0, 18, 36, bold=True),
-            self.label(self.words(f"condition.{self.condition}"), 0, -80, 30, width=900),
+            # The text hangs from its heading, however many lines it has.
+            replace(body, y=-32 - shape_text(body).height / 2),
             *self.footer_of("general.go_on"),
         ]
 
@@ -196,6 +206,11 @@ class ScorePage(Page):
     correct: int = 0
     total: int = 0
 
+    @property
+    def label_of_kind(self) -> str:
+        """Tell practice from main."""
+        return f"{self.name}-{self.kind}"
+
     def elements(self) -> list[Element]:
         """List the score, a bar of it, and the break."""
         colours = self.protocol.colours
@@ -203,8 +218,9 @@ class ScorePage(Page):
         width = 520.0
         part = width * self.correct / self.total if self.total else 0.0
         parts: list[Element] = [
-            self.label(self.words(key, correct=self.correct, total=self.total), 0, 90, 54,
-                       bold=True),
+            self.label(
+                self.words(key, correct=self.correct, total=self.total), 0, 90, 54, bold=True
+            ),
             Box(0, 0, width, 10, colours.line),
             self.label(self.words("score.body"), 0, -80, 30),
         ]
@@ -239,13 +255,19 @@ class _Choice(Page):
 
     section: ClassVar[str]
 
+    @property
+    def body(self) -> str:
+        """Name of the text under the title; empty for none."""
+        return f"{self.section}.body"
+
     def elements(self) -> list[Element]:
         """List the question and both keys with what they do."""
         response = self.protocol.response
         parts: list[Element] = [
             self.label(self.words(f"{self.section}.title"), 0, 150, 54, bold=True),
-            self.label(self.words(f"{self.section}.body"), 0, 60, 30, width=_COLUMN),
         ]
+        if self.body:
+            parts.append(self.label(self.words(self.body), 0, 60, 30, width=_COLUMN))
         for y, key, name in ((-60, response.go_on, "go_on"), (-140, response.leave, "leave")):
             parts += self.keycap(key, -120, y)
             parts.append(self.label(self.words(f"{self.section}.{name}"), -40, y, 28, align="left"))
@@ -259,10 +281,23 @@ class _Choice(Page):
 
 @dataclass(frozen=True)
 class PausePage(_Choice):
-    """The session rests."""
+    """The session rests.
+
+    Parameters
+    ----------
+    in_trial : bool
+        Whether a trial was broken off, which will be shown again.
+    """
 
     name: ClassVar[str] = "pause"
     section: ClassVar[str] = "pause"
+
+    in_trial: bool = False
+
+    @property
+    def body(self) -> str:
+        """Say that the trial comes again, where there was one."""
+        return super().body if self.in_trial else ""
 
 
 @dataclass(frozen=True)

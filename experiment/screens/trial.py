@@ -13,7 +13,7 @@ from experiment.stage import Stage
 from participants import PlannedTrial
 
 _COLUMN = 112.0  # from one confidence to the next
-_THICK = 2.2  # frame of the correct image, in frame widths
+_THICK = 2.0  # frame of the correct image, in frame widths
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,10 @@ class TrialScreen(Screen):
         question = self.words("trial.question" if self.choice is None else "trial.how_sure")
         parts: list[Element] = [self.label(question, 0, layout.question_y, 34, bold=True)]
         if self.trial.condition != "none":
-            titles = ((-1, "trial.minimal", self.trial.references_min),
-                      (1, "trial.maximal", self.trial.references_max))
+            titles = (
+                (-1, "trial.minimal", self.trial.references_min),
+                (1, "trial.maximal", self.trial.references_max),
+            )
             parts += [
                 self.label(self.words(name), side * layout.grid_x, layout.title_y, 28)
                 for side, name, references in titles
@@ -106,7 +108,7 @@ class TrialScreen(Screen):
         """List the keys between the query images, with what they mean."""
         response, layout = self.protocol.response, self.layout
         upper_y, lower_y = layout.query_y
-        reach = layout.layout.image / 2 + 18 + KEY_HEIGHT / 2
+        reach = layout.layout.image / 2 + 24 + KEY_HEIGHT / 2
         upper_y, lower_y = upper_y - reach, lower_y + reach
         parts: list[Element] = []
         columns = (-_COLUMN, 0.0, _COLUMN)
@@ -154,9 +156,7 @@ class TrialScreen(Screen):
         if response.mode == "joint":
             keys = response.upper if answer.choice == "upper" else response.lower
             return [Press(keys[answer.confidence - 1], chosen)]
-        choice_key = (
-            response.choose_upper if answer.choice == "upper" else response.choose_lower
-        )
+        choice_key = response.choose_upper if answer.choice == "upper" else response.choose_lower
         sure = response.confidence[answer.confidence - 1]
         return [Press(choice_key, chosen), Press(sure, chosen + answer.confidence_rt / pace)]
 
@@ -216,8 +216,15 @@ class FeedbackScreen(TrialScreen):
         width, height = 104.0, 40.0
         return [
             Box(edge + width / 2, picture.y, width, height, colours.correct),
-            Text(self.words("trial.correct"), edge + width / 2, picture.y, 22, colours.key,
-                 colours.correct, bold=True),
+            Text(
+                self.words("trial.correct"),
+                edge + width / 2 - 5,
+                picture.y,
+                22,
+                colours.key,
+                colours.correct,
+                bold=True,
+            ),
         ]
 
 
@@ -252,7 +259,8 @@ def _take(press: Press, answer: TrialOutcome, screen: TrialScreen) -> TrialOutco
     """Take one press into the answer; keys without a meaning here change nothing."""
     response = screen.protocol.response
     if response.mode == "joint":
-        for side, keys in (("upper", response.upper), ("lower", response.lower)):
+        rows: dict[Side, tuple[str, str, str]] = {"upper": response.upper, "lower": response.lower}
+        for side, keys in rows.items():
             if press.key in keys:
                 return replace(
                     answer,
@@ -269,9 +277,7 @@ def _take(press: Press, answer: TrialOutcome, screen: TrialScreen) -> TrialOutco
             response.choose_lower: "lower",
         }
         if press.key in choices:
-            return replace(
-                answer, key=press.key, choice=choices[press.key], choice_time=press.time
-            )
+            return replace(answer, key=press.key, choice=choices[press.key], choice_time=press.time)
         return answer
     if press.key in response.confidence:
         confidence = response.confidence.index(press.key) + 1

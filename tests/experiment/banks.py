@@ -54,8 +54,14 @@ def make_bank(
     # Position p of batch b has rank p * batches + b: batches are disjoint and equally extreme.
     ranks = np.arange(batches * batch_size).reshape(batch_size, batches).T
     with BankWriter(
-        path, units=units, name="painted", image_size=size, images_per_sign=per_sign,
-        curve_steps=[0, 1], recipe="", provenance={"made by": "the tests"},
+        path,
+        units=units,
+        name="painted",
+        image_size=size,
+        images_per_sign=per_sign,
+        curve_steps=[0, 1],
+        recipe="",
+        provenance={"made by": "the tests"},
     ) as writer:
         for u in range(len(units)):
             for s in (0, 1):
@@ -65,14 +71,20 @@ def make_bank(
                 level = (-1.0, 1.0)[s] * np.linspace(2, 1, per_sign)
                 writer.write_synthetic(u, s, images, level, [0.0, float(level[0])])
         writer.write_natural(
-            naturals, name=[f"{i}.png" for i in range(count)],
-            sha256=[f"{i:064x}" for i in range(count)], label=[""] * count,
-            licence=["CC0"] * count, author=["the tests"] * count,
+            naturals,
+            name=[f"{i}.png" for i in range(count)],
+            sha256=[f"{i:064x}" for i in range(count)],
+            label=[""] * count,
+            licence=["CC0"] * count,
+            author=["the tests"] * count,
         )
         sign = np.array([-1.0, 1.0])[None, :, None]
         activations = sign * np.linspace(5, 1, batches * batch_size)[None, None, :]
         activations = np.broadcast_to(activations, rows.shape)
         writer.write_exemplars(
-            rows, activations, rows[:, :, ranks], np.broadcast_to(ranks, (len(units), 2, *ranks.shape))
+            rows,
+            activations,
+            rows[:, :, ranks],
+            np.broadcast_to(ranks, (len(units), 2, *ranks.shape)),
         )
     return path
