@@ -165,8 +165,7 @@ def import_published_command(
     if folder is None:
         raise UserError(
             "no folder with the released CSV files was given",
-            remedy="Give it after import-published, or set the variable "
-            f"{PUBLISHED_ENVIRONMENT}.",
+            remedy=f"Give it after import-published, or set the variable {PUBLISHED_ENVIRONMENT}.",
         )
     target = out if out is not None else sessions_directory() / PROTOCOL_NAMES["I"]
     counts = import_published(folder, target, replace=force)

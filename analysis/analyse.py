@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.design import trial_count_numbers
-from analysis.inference import TEST_DETAIL_COLUMNS, tests
+from analysis.inference import TEST_DETAIL_COLUMNS, run_tests
 from analysis.intervals import Resamples
 from analysis.load import Dataset
 from analysis.measures import DETAIL_COLUMNS, estimates, with_codes
@@ -29,7 +29,7 @@ class Results:
     trials : pandas.DataFrame
         Its trials.
     estimates, tests : pandas.DataFrame
-        See `measures.estimates` and `inference.tests`.
+        See `measures.estimates` and `inference.run_tests`.
     counts : dict
         Number of trials of each type, of trials without an answer, of participants, sessions.
     """
@@ -71,7 +71,7 @@ def analyse(
         )  # fmt: skip
         numbers = estimates(trials, resamples).assign(experiment=label)
         step(f"Testing {label}")
-        tested = tests(trials).assign(experiment=label)
+        tested = run_tests(trials).assign(experiment=label)
         found.append(
             Results(
                 label, trials, numbers[list(DETAIL_COLUMNS)], tested[list(TEST_DETAIL_COLUMNS)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -164,6 +165,13 @@ def _t_result(contrast: str, difference: float, t: float, df: float, n: int) -> 
     )
 
 
+@lru_cache
+def _quadrature() -> tuple[Floats, Floats]:
+    """Nodes and weights of Gauss and Legendre, which take longer to make than to use."""
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    return nodes, weights
+
+
 def noncentrality_interval(t: float, df: float, level: float = 0.95) -> tuple[float, float]:
     """Interval of the noncentrality of a t statistic, by inverting the noncentral t test.
 
@@ -171,7 +179,7 @@ def noncentrality_interval(t: float, df: float, level: float = 0.95) -> tuple[fl
     """
     # P(T <= t) = E[Phi(t sqrt(V / df) - delta)] over V ~ chi-square(df). scipy's own noncentral
     # t returns NaN in the far tails that this search passes through.
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _quadrature()
     scaled = t * np.sqrt(2 * special.gammaincinv(df / 2, (nodes + 1) / 2) / df)
 
     def end(probability: float) -> float:

@@ -13,9 +13,7 @@ from participants import TRIAL_TYPES
 _LONGEST_MEDIAN = 300.0
 
 
-def check_trials(
-    trials: pd.DataFrame, sessions: pd.DataFrame
-) -> tuple[pd.DataFrame, list[str]]:
+def check_trials(trials: pd.DataFrame, sessions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Check a table of trials and say what a reader must know about it.
 
     Parameters

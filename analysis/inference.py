@@ -45,7 +45,7 @@ _NUMBERS = ("statistic", "df1", "df2", "p", "p_adjusted", "effect", "ci_low", "c
             "difference")  # fmt: skip
 
 
-def tests(trials: pd.DataFrame) -> pd.DataFrame:
+def run_tests(trials: pd.DataFrame) -> pd.DataFrame:
     """Run every test on one experiment.
 
     Parameters
@@ -71,7 +71,7 @@ def tests(trials: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(TEST_DETAIL_COLUMNS))
     table = table.astype(dict.fromkeys(_NUMBERS, float))
     for column in ("factor", "level", "note", "adjustment"):
-        table[column] = table[column].fillna("")
+        table[column] = table[column].astype(object).fillna("")
     table["n"] = table["n"].fillna(0).astype(int)
     table["primary"] = _primary(table)
     return table
@@ -99,9 +99,7 @@ def participant_means(trials: pd.DataFrame, column: str, names: list[str]) -> pd
     return _cell_means(trials, column, names, "participant").dropna()
 
 
-def _cell_means(
-    trials: pd.DataFrame, column: str, names: list[str], by: str
-) -> pd.DataFrame:
+def _cell_means(trials: pd.DataFrame, column: str, names: list[str], by: str) -> pd.DataFrame:
     keys = [trials[by].astype(str).rename(by), trials["condition"].astype(str).rename("condition")]
     wide = trials[column].astype(float).groupby(keys, sort=True).mean().unstack("condition")
     return wide.reindex(columns=names)

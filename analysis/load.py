@@ -109,9 +109,7 @@ def load(root: Path, kind: str = "all") -> Dataset:
     )
 
 
-def _read_trials(
-    folders: list[SessionFolder], root: Path
-) -> tuple[pd.DataFrame, dict[str, str]]:
+def _read_trials(folders: list[SessionFolder], root: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """Read all trial tables with one parse for each heading that occurs."""
     bodies: dict[str, list[bytes]] = defaultdict(list)
     derived: list[dict[str, Any]] = []

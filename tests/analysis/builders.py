@@ -79,9 +79,7 @@ def info(participant: int, kind: str = "human", session: int = 1, **more: Any) -
         "completed": "2026-11-24T09:30:00+00:00",
         "observer": {"name": "ideal"} if kind == "simulated" else None,
     }
-    return SessionInfo(
-        participant=participant, session=session, kind=kind, **(known | more)
-    )
+    return SessionInfo(participant=participant, session=session, kind=kind, **(known | more))
 
 
 def write_sessions(
@@ -184,9 +182,7 @@ def write_release(folder: Path, trials: pd.DataFrame | None = None, *, units: bo
             for c in (0, 1)
         )
         (lists / "experiment_I_sampled_trials.csv").write_text(head + main)
-        (lists / "experiment_I_practice.csv").write_text(
-            head + "r,r,r,mixed4d,pre_relu,1x1,4\n"
-        )
+        (lists / "experiment_I_practice.csv").write_text(head + "r,r,r,mixed4d,pre_relu,1x1,4\n")
         (lists / "experiment_I_warm_up_trials.csv").write_text(
             head + "a,a,a,mixed3a,pre_relu,1x1,43\nb,b,b,mixed4b,pre_relu,pool,504\n"
         )
