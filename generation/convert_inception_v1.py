@@ -91,7 +91,7 @@ def convert(graph: Path, out: Path) -> str:
     UserError
         If the graph is damaged or another network's, or the file cannot be written.
     """
-    arrays = convert_inception_v1(graph)
+    arrays: dict[str, Any] = convert_inception_v1(graph)
     with atomic_writer(out) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
     return sha256_file(out)

@@ -57,12 +57,15 @@ class Node:
     attributes: dict[str, memoryview]
 
     def number(self, attribute: str) -> float | None:
-        """Give a float or integer attribute, or None where the node has none of that name."""
-        for field, kind, value in fields(self.attributes.get(attribute, memoryview(b""))):
-            if field == 3:
-                return signed(only_number(field, kind, value))
-            if field == 4 and not isinstance(value, int) and len(value) == 4:
-                return float(np.frombuffer(value, "<f4")[0])
+        """Give a float or integer attribute, or None where the node has no readable one."""
+        try:
+            for field, kind, value in fields(self.attributes.get(attribute, memoryview(b""))):
+                if field == 3:
+                    return signed(only_number(field, kind, value))
+                if field == 4 and not isinstance(value, int) and len(value) == 4:
+                    return float(np.frombuffer(value, "<f4")[0])
+        except WireError:
+            pass
         return None
 
 
@@ -197,9 +200,10 @@ def _tensor(data: memoryview) -> np.ndarray[Any, Any] | None:
         values = np.concatenate(
             [np.empty(0, element.dtype), *_listed(parts, element)], dtype=element.dtype
         )
-        if 0 < len(values) < count:
-            # TensorFlow writes a constant's trailing repetitions once.
-            values = np.concatenate([values, np.full(count - len(values), values[-1])])
+        if len(values) < count:
+            # TensorFlow writes trailing repetitions once, and an array of zeros not at all.
+            last = values[-1:] if len(values) else np.zeros(1, element.dtype)
+            values = np.concatenate([values, np.repeat(last, count - len(values))])
     if len(values) != count:
         raise WireError(f"it holds {len(values)} values for the shape {shape}")
     return values.reshape(shape).astype(np.dtype(element.dtype).newbyteorder("="))

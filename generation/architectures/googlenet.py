@@ -79,21 +79,19 @@ class GoogLeNet(nn.Module):  # type: ignore[misc]
             return
         x = self.maxpool2(self.conv3(self.conv2(self.maxpool1(self.conv1(x)))))
         for name in _WIDTHS:
-            features = _before_relu(self.get_submodule(name), x)
+            branches = _before_relu(self.get_submodule(name), x)
             if name in missing:
-                yield name, features
+                yield name, torch.cat(branches, dim=1)
                 missing.remove(name)
                 if not missing:
                     return
-            x = F.relu(features)
+            x = torch.cat([F.relu(branch) for branch in branches], dim=1)
             if name in _POOLED_AFTER:
                 x = self.get_submodule(_POOLED_AFTER[name])(x)
 
     def classify(self, x: Tensor) -> Tensor:
         """Class scores (N, 1000) before the softmax, from preprocessed images (N, 3, H, W)."""
-        features = x
-        for _, features in self.walk(x):
-            pass
+        _, features = next(self.walk(x, ["inception5b"]))
         return self.fc(F.relu(features).mean(dim=(2, 3)))
 
     def load_state_dict(
@@ -104,16 +102,13 @@ class GoogLeNet(nn.Module):  # type: ignore[misc]
         return super().load_state_dict(state, strict=strict, assign=assign)
 
 
-def _before_relu(block: Any, x: Tensor) -> Tensor:
-    return torch.cat(
-        [
-            _normalised(block.branch1, x),
-            _normalised(block.branch2[1], block.branch2[0](x)),
-            _normalised(block.branch3[1], block.branch3[0](x)),
-            _normalised(block.branch4[1], block.branch4[0](x)),
-        ],
-        dim=1,
-    )
+def _before_relu(block: Any, x: Tensor) -> list[Tensor]:
+    return [
+        _normalised(block.branch1, x),
+        _normalised(block.branch2[1], block.branch2[0](x)),
+        _normalised(block.branch3[1], block.branch3[0](x)),
+        _normalised(block.branch4[1], block.branch4[0](x)),
+    ]
 
 
 def _normalised(unit: Any, x: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ def same_max_pool(x: Tensor) -> Tensor:
 
 
 class Mixed(nn.Module):  # type: ignore[misc]
-    """Four branches side by side; the ReLU after their concatenation belongs to what follows."""
+    """Four branches side by side; the ReLU of each belongs to what follows."""
 
     def __init__(self, block: Block) -> None:
         super().__init__()
@@ -113,18 +113,15 @@ class Mixed(nn.Module):  # type: ignore[misc]
         ):
             self.add_module(name, nn.Conv2d(entering, leaving, kernel, padding=kernel // 2))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the pre-ReLU concatenation 1x1, 3x3, 5x5, pool of a rectified input."""
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Give the pre-ReLU outputs of 1x1, 3x3, 5x5, pool for a rectified input."""
         part = self.get_submodule
-        return torch.cat(
-            [
-                part("1x1")(x),
-                part("3x3")(F.relu(part("3x3_bottleneck")(x))),
-                part("5x5")(F.relu(part("5x5_bottleneck")(x))),
-                part("pool_reduce")(F.max_pool2d(x, 3, 1, padding=1)),
-            ],
-            dim=1,
-        )
+        return [
+            part("1x1")(x),
+            part("3x3")(F.relu(part("3x3_bottleneck")(x))),
+            part("5x5")(F.relu(part("5x5_bottleneck")(x))),
+            part("pool_reduce")(F.max_pool2d(x, 3, 1, padding=1)),
+        ]
 
 
 class InceptionV1(nn.Module):  # type: ignore[misc]
@@ -170,13 +167,14 @@ class InceptionV1(nn.Module):  # type: ignore[misc]
             return
         x = self._stem(x)
         for block in BLOCKS:
-            features = self.get_submodule(block.name)(x)
+            branches = self.get_submodule(block.name)(x)
             if block.name in missing:
-                yield block.name, features
+                yield block.name, torch.cat(branches, dim=1)
                 missing.remove(block.name)
                 if not missing:
                     return
-            x = F.relu(features)
+            # A ReLU a branch, as in the graph: redirected gradients depend on what one ReLU sees.
+            x = torch.cat([F.relu(branch) for branch in branches], dim=1)
             if block.name in _POOLED_AFTER:
                 x = same_max_pool(x)
 
@@ -193,9 +191,7 @@ class InceptionV1(nn.Module):  # type: ignore[misc]
         The published graph averages 7 x 7 positions, which is all there are at 224 px; here all
         positions are averaged at any size. Class 0 and those after 1000 name nothing.
         """
-        features = x
-        for _, features in self.walk(x):
-            pass
+        _, features = next(self.walk(x, [BLOCKS[-1].name]))
         return self.softmax2(F.relu(features).mean(dim=(2, 3)))
 
     def load_state_dict(

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from house.seeds import generator
 
+_Table = tuple[Tensor, Tensor]
+
 
 @dataclass(frozen=True)
 class TransformSettings:
@@ -120,45 +122,80 @@ def _round_half_away(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 
 @functools.lru_cache(maxsize=256)
-def rotation_uses(size: int, degrees: float) -> npt.NDArray[np.int64]:
+def rotation_uses(size: int, degrees: float) -> list[npt.NDArray[np.int64]]:
     """Which target pixels each source pixel went to: the transpose of `rotation_index`.
 
     Returns
     -------
-    ndarray of int64, shape (uses, size * size)
-        Flat target indices, ``size * size`` where there are fewer than `uses`.
+    list of ndarray of int64, shape (2, M)
+        Flat (source, target) pairs; within each entry of the list a source stands once, so that
+        adding at the sources is an assignment and its order does not matter.
     """
     index = rotation_index(size, degrees)
     targets = np.flatnonzero(index < size * size)
     order = np.argsort(index[targets], kind="stable")
     targets, sources = targets[order], index[targets][order]
-    starts = np.searchsorted(sources, sources, side="left")
-    rank = np.arange(len(sources)) - starts
-    uses = np.full((int(rank.max()) + 1, size * size), size * size, dtype=np.int64)
-    uses[rank, sources] = targets
-    return uses
+    rank = np.arange(len(sources)) - np.searchsorted(sources, sources, side="left")
+    return [np.stack([sources[rank == r], targets[rank == r]]) for r in range(rank.max() + 1)]
 
 
-class _Gather(torch.autograd.Function):  # type: ignore[misc]
-    """Rotate by gathering, forwards and backwards: scattering is slow and not deterministic."""
+def matrix_taps(
+    matrix: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Write a matrix with few entries a row as gathers.
+
+    Returns
+    -------
+    index : ndarray of int64, shape (T, rows)
+    weight : ndarray of float32, shape (T, rows)
+        ``matrix @ x`` is the sum over t of ``weight[t] * x[index[t]]``; unused taps weigh 0.
+    """
+    count = np.maximum((matrix != 0).sum(axis=1).max(), 1)
+    index = np.argsort(matrix == 0, axis=1, kind="stable")[:, :count]
+    weight = np.take_along_axis(matrix, index, axis=1)
+    return index.T.copy(), weight.T.copy()
+
+
+class _Taps(torch.autograd.Function):  # type: ignore[misc]
+    """A sparse matrix along one axis, gathered forwards and backwards: scatters are slow here.
+
+    Scatters are not deterministic on a GPU either.
+    """
 
     @staticmethod
-    def forward(ctx, flat: Tensor, index: Tensor, uses: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(uses)
-        return _take(flat, index)
+    def forward(ctx, x: Tensor, axis: int, ahead: _Table, back: _Table) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.axis, ctx.back = axis, back
+        return _apply_taps(x, axis, ahead)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def]
-        (uses,) = ctx.saved_tensors
-        total = _take(gradient, uses[0])
-        for more in uses[1:]:
-            total += _take(gradient, more)
-        return total, None, None
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[no-untyped-def]
+        return _apply_taps(gradient, ctx.axis, ctx.back), None, None, None
 
 
-def _take(flat: Tensor, index: Tensor) -> Tensor:
-    padded = torch.nn.functional.pad(flat, (0, 1))
-    return padded.index_select(-1, index)
+def _apply_taps(x: Tensor, axis: int, table: _Table) -> Tensor:
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    index, weight = table
+    total = x.index_select(axis, index[0]).mul_(weight[0].view(shape))
+    for place, factor in zip(index[1:], weight[1:], strict=True):
+        total.addcmul_(x.index_select(axis, place), factor.view(shape))
+    return total
+
+
+class _Turn(torch.autograd.Function):  # type: ignore[misc]
+    """Rotation of (pixels, values) by gathering whole pixels, forwards and backwards."""
+
+    @staticmethod
+    def forward(ctx, flat: Tensor, index: Tensor, outside: Tensor, uses: list[Tensor]) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.uses = uses
+        return flat.index_select(0, index).index_fill_(0, outside, 0.0)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[no-untyped-def]
+        total = torch.zeros_like(gradient)
+        for sources, targets in ctx.uses:
+            total.index_add_(0, sources, gradient.index_select(0, targets))
+        return total, None, None, None
 
 
 class RandomTransforms:
@@ -175,8 +212,8 @@ class RandomTransforms:
     def __init__(self, settings: TransformSettings, device: torch.device) -> None:
         self.settings = settings
         self._device = device
-        self._matrices: dict[tuple[int, int], Tensor] = {}
-        self._rotations: dict[tuple[int, float], tuple[Tensor, Tensor]] = {}
+        self._resizes: dict[tuple[int, int], tuple[_Table, _Table]] = {}
+        self._turns: dict[tuple[int, float], tuple[Tensor, Tensor, list[Tensor]]] = {}
 
     def __call__(self, images: Tensor, draws: list[Draws], scale_index: int, step: int) -> Tensor:
         """Transform.
@@ -195,48 +232,53 @@ class RandomTransforms:
         Returns
         -------
         Tensor
-            float32 (G, K, 3, h, h).
+            float32 (G, K, 3, h, h), in memory pixel by pixel with the colours innermost.
         """
-        groups = [
-            jitter(group, self.settings.jitter_before, *drawn.before[step])
-            for group, drawn in zip(images, draws, strict=True)
-        ]
-        scaled = self._resize(torch.stack(groups), self.settings.scales[scale_index])
-        turned = [
-            self._rotate(group, self.settings.angles[drawn.angle[step]])
-            for group, drawn in zip(scaled, draws, strict=True)
-        ]
-        return torch.stack(
-            [
-                jitter(group, self.settings.jitter_after, *drawn.after[step])
-                for group, drawn in zip(turned, draws, strict=True)
-            ]
-        )
+        settings = self.settings
+        made = []
+        for group, drawn in zip(images, draws, strict=True):
+            picture = jitter(group, settings.jitter_before, *drawn.before[step])
+            # Pixel by pixel, all images' values side by side: resize and rotation then move
+            # whole rows of memory, several times faster than single numbers.
+            picture = picture.permute(2, 3, 0, 1).flatten(2).contiguous()
+            picture = self._resize(picture, settings.scales[scale_index])
+            picture = self._turn(picture, settings.angles[drawn.angle[step]])
+            picture = picture.unflatten(2, group.shape[:2]).permute(2, 0, 1, 3)
+            top, left = drawn.after[step]
+            side = picture.shape[1] - settings.jitter_after
+            made.append(picture[:, top : top + side, left : left + side])
+        return torch.stack(made).permute(0, 1, 4, 2, 3)
 
-    def _resize(self, images: Tensor, scale: float) -> Tensor:
-        size = images.shape[-1]
+    def _resize(self, picture: Tensor, scale: float) -> Tensor:
+        size = picture.shape[0]
         new_size = scaled_size(size, scale)
         if new_size == size:
-            return images
+            return picture
         key = (size, new_size)
-        if key not in self._matrices:
-            self._matrices[key] = torch.from_numpy(resize_matrix(*key)).to(self._device)
-        matrix = self._matrices[key]
-        return matrix @ (images @ matrix.T)
+        if key not in self._resizes:
+            matrix = resize_matrix(*key)
+            self._resizes[key] = (self._table(matrix), self._table(matrix.T))
+        ahead, back = self._resizes[key]
+        for axis in (0, 1):
+            picture = _Taps.apply(picture, axis, ahead, back)
+        return picture
 
-    def _rotate(self, images: Tensor, degrees: float) -> Tensor:
+    def _table(self, matrix: npt.NDArray[np.float32]) -> _Table:
+        index, weight = matrix_taps(matrix)
+        return torch.from_numpy(index).to(self._device), torch.from_numpy(weight).to(self._device)
+
+    def _turn(self, picture: Tensor, degrees: float) -> Tensor:
         if degrees == 0:
-            return images
-        size = images.shape[-1]
+            return picture
+        size = picture.shape[0]
         key = (size, degrees)
-        if key not in self._rotations:
-            self._rotations[key] = (
-                torch.from_numpy(rotation_index(*key)).to(self._device),
-                torch.from_numpy(rotation_uses(*key)).to(self._device),
-            )
-        index, uses = self._rotations[key]
-        turned: Tensor = _Gather.apply(images.flatten(-2), index, uses)
-        return turned.unflatten(-1, (size, size))
+        if key not in self._turns:
+            index = torch.from_numpy(rotation_index(*key)).to(self._device)
+            outside = (index == size * size).nonzero().squeeze(1)
+            uses = [torch.from_numpy(pairs).to(self._device) for pairs in rotation_uses(*key)]
+            self._turns[key] = (index.clamp(max=size * size - 1), outside, uses)
+        turned: Tensor = _Turn.apply(picture.flatten(0, 1), *self._turns[key])
+        return turned.unflatten(0, (size, size))
 
 
 def jitter(images: Tensor, pixels: int, top: int, left: int) -> Tensor:
