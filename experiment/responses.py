@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,9 +13,10 @@ from experiment.observers import Observer
 from experiment.screens.base import Press, Screen
 from house.errors import UserError
 
-# Psychtoolbox's queue thread may print right after it starts, without Python's lock. Where
-# no thread of Python holds the lock then, the process crashes; nothing is printed later.
-_LOCK_HELD = 0.12
+# Without real-time permission psychtoolbox's queue thread says so right after its start, and
+# prints through Python without holding Python's lock. The process crashes where the lock is
+# free at that moment, and where other Python code runs. It prints nothing later.
+_LOCK_HELD = 0.1
 
 
 class RawPress(Interface):
@@ -193,25 +194,24 @@ def start_keyboard() -> Any:
     problem = keyboard_problem(keyboard.havePTB, device.getBackend(), len(device._buffers))
     if problem is not None:
         raise problem
-    hold_interpreter_lock(device.start)
+    start_queues(device)
     return device
 
 
-def hold_interpreter_lock(start: Callable[[], object], seconds: float = _LOCK_HELD) -> None:
-    """Call `start`, then keep Python's interpreter lock for a moment.
+def start_queues(device: Any) -> None:
+    """Start the queue of each device, keeping Python's interpreter lock after each start."""
+    for buffer in device._buffers.values():
+        buffer.start()
+        keep_interpreter_lock(_LOCK_HELD)
 
-    Busy Python code keeps the lock as long as no other thread may take it over, so the switch
-    interval is raised first.
-    """
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(10 * seconds)
-    try:
-        start()
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            pass
-    finally:
-        sys.setswitchinterval(interval)
+
+def keep_interpreter_lock(seconds: float) -> None:
+    """Sleep without giving up the interpreter lock, so that no Python code runs meanwhile."""
+    # `ctypes.PyDLL`, unlike `CDLL`, calls C with the lock held.
+    if sys.platform == "win32":
+        ctypes.PyDLL("kernel32").Sleep(round(1000 * seconds))
+    else:
+        ctypes.PyDLL(None).usleep(round(1_000_000 * seconds))
 
 
 class ObserverResponses:
