@@ -125,7 +125,7 @@ class Mixed(nn.Module):  # type: ignore[misc]
 
 
 class InceptionV1(nn.Module):  # type: ignore[misc]
-    """The network of the paper, with its head of 1,008 classes; images from 32 pixels upwards.
+    """The network of the paper, with its head of 1,008 classes; images of any size.
 
     The state dict has ``conv2d0``, ``conv2d1``, ``conv2d2``, ``mixed3a.1x1``,
     ``mixed3a.3x3_bottleneck`` ... ``mixed5b.pool_reduce`` and ``softmax2``, each with ``weight``
