@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,19 +39,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise UserError("there is no such file of weights", where=str(path))
     try:
         return _read_npz(path) if path.suffix == ".npz" else _read_torch(path)
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError) as error:
-        raise _unreadable(path, error) from error
-    except (zipfile.BadZipFile, pickle.UnpicklingError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return UserError(
-        f"the weights cannot be read ({reason})",
-        where=str(path),
-        remedy="Give an .npz file of arrays or a state dict saved with torch.save.",
-    )
+    except Exception as error:
+        # What a damaged archive or pickle raises depends on where the damage lies.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"the weights cannot be read ({reason})",
+            where=str(path),
+            remedy="Give an .npz file of arrays or a state dict saved with torch.save.",
+        ) from error
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
