@@ -49,8 +49,8 @@ class HookedNetwork(nn.Module):  # type: ignore[misc]
     convolution, or the batch norm after it) for pre-ReLU units.
 
     - (N, C, H, W) stays as it is; `layout` says so if a model keeps channels last (Swin).
-    - Tokens (N, T, D) become (N, D, h, w), their D channels over the grid of image patches.
-      The `prefix_tokens` in front of the patches, such as the class token, belong to no place in
+    - Tokens (N, T, D), the images' axis first, become (N, D, h, w): D channels over the grid of
+      image patches. The `prefix_tokens` in front of the patches, such as the class token, belong to no place in
       the image and are left out, so a unit's activation is its mean over patches alone. Where
       the remaining tokens form no square they become (N, D, 1, T).
     - Vectors (N, D) become (N, D, 1, 1).
@@ -234,10 +234,8 @@ def _hook(part: nn.Module, name: str, tell: Any) -> Any:
 
 
 def _no_such_layer(name: str, known: Sequence[str]) -> UserError:
-    guess = nearest(name, known)
-    ends = [candidate for candidate in known if candidate.endswith(f".{name}")]
-    if not guess and ends:
-        guess = "Did you mean " + " or ".join(f'"{end}"' for end in ends[:3]) + "?"
+    ends = [f'"{candidate}"' for candidate in known if candidate.endswith(f".{name}")]
+    guess = f"Did you mean {' or '.join(ends[:3])}?" if ends else nearest(name, known)
     some = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
     return UserError(
         f'the network has no layer "{name}"', remedy=f"{guess} Its layers: {some}.".strip()
