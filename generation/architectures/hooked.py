@@ -50,9 +50,9 @@ class HookedNetwork(nn.Module):  # type: ignore[misc]
 
     - (N, C, H, W) stays as it is; `layout` says so if a model keeps channels last (Swin).
     - Tokens (N, T, D), the images' axis first, become (N, D, h, w): D channels over the grid of
-      image patches. The `prefix_tokens` in front of the patches, such as the class token, belong to no place in
-      the image and are left out, so a unit's activation is its mean over patches alone. Where
-      the remaining tokens form no square they become (N, D, 1, T).
+      image patches. The `prefix_tokens` in front of the patches, such as the class token, belong
+      to no place in the image and are left out, so a unit's activation is its mean over patches
+      alone. Where the remaining tokens form no square they become (N, D, 1, T).
     - Vectors (N, D) become (N, D, 1, 1).
 
     Parameters
