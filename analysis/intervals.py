@@ -21,6 +21,7 @@ NAN = float("nan")
 LEVEL = 0.95
 _MOST_UNDEFINED = 0.05
 _CHUNK = 4_000_000
+_MOST_FOR_MEDIAN = 20_000
 
 
 @dataclass(frozen=True)
@@ -95,21 +96,22 @@ class Resamples:
 
     Attributes
     ----------
-    participants : ndarray of int, shape (B, P)
-    units : ndarray of int, shape (B, U)
+    participants : ndarray of float, shape (B, P)
+    units : ndarray of float, shape (B, U)
     """
 
-    participants: Integers
-    units: Integers
+    participants: Floats
+    units: Floats
 
     @classmethod
     def draw(cls, n_participants: int, n_units: int, count: int, seed: int) -> Resamples:
         """Draw `count` resamples with replacement of participants and, independently, units."""
 
-        def counts(n: int, name: str) -> Integers:
+        def counts(n: int, name: str) -> Floats:
             random = generator(seed, "analysis", "bootstrap", name)
             shares = np.full(n, 1 / n) if n else np.zeros(0)
-            return random.multinomial(n, shares, size=count) if n else np.ones((count, 0), int)
+            drawn = random.multinomial(n, shares, size=count) if n else np.ones((count, 0))
+            return np.asarray(drawn, dtype=float)
 
         return cls(counts(n_participants, "participants"), counts(n_units, "units"))
 
@@ -128,7 +130,8 @@ class Resamples:
         size = shape[0] * shape[1]
         sums = np.bincount(cell, values, size).reshape(shape)
         numbers = np.bincount(cell, minlength=size).reshape(shape).astype(float)
-        by_person = self.participants[:, people].astype(float)
+        everyone = len(people) == self.participants.shape[1]
+        by_person = self.participants if everyone else self.participants[:, people]
         by_unit = self._unit_weights(units)
         with np.errstate(invalid="ignore", divide="ignore"):
             top = ((by_person @ sums) * by_unit).sum(axis=1)
@@ -175,7 +178,8 @@ def estimate(
     Parameters
     ----------
     resamples : Resamples
-        The experiment's bootstrap; with no rows in it the bootstrap is left out.
+        The experiment's bootstrap; with no rows in it the bootstrap is left out, as it is for
+        medians of more than 20,000 trials, where it would take minutes.
     values : ndarray of float, shape (n,)
         One value a trial; no NaN.
     participant, unit : ndarray of int, shape (n,)
@@ -213,6 +217,8 @@ def _bootstrap(
     people: int,
 ) -> tuple[float, float]:
     if people < 2 or np.ptp(values) == 0 or not len(resamples.participants):
+        return NAN, NAN
+    if statistic == "median" and len(values) > _MOST_FOR_MEDIAN:
         return NAN, NAN
     function = resamples.mean if statistic == "mean" else resamples.median
     draws = function(values, participant, unit)

@@ -94,6 +94,9 @@ def _measured(
     trials: pd.DataFrame, name: str, resamples: Resamples, place: dict[str, str]
 ) -> Iterator[dict[str, Any]]:
     fine = place.get("factor") in _FINE
+    # Medians inside a factor, and single units, are not shown with this interval, and
+    # resampling them is slow.
+    none = Resamples(resamples.participants[:0], resamples.units[:0])
     for measure, column, statistic, bounds in (
         ("accuracy", "correct", "mean", _SHARE),
         ("rt", "rt", "mean", None),
@@ -107,7 +110,8 @@ def _measured(
         if fine and statistic == "median":
             continue
         for condition, part in _by_condition(trials[trials[column].notna()]):
-            found = _estimate(part, column, resamples, statistic, bounds)
+            used = none if fine or (place and statistic == "median") else resamples
+            found = _estimate(part, column, used, statistic, bounds)
             yield _row(measure, statistic, name, condition, found, **place)
 
 

@@ -70,7 +70,7 @@ def cards(estimates: pd.DataFrame, names: list[str]) -> list[dict[str, str]]:
     return found
 
 
-def headline(tests: pd.DataFrame, estimates: pd.DataFrame, names: list[str]) -> str:
+def headline(tests: pd.DataFrame, names: list[str], who: str = "Participants") -> str:
     """One sentence on the first comparison of the experiment."""
     main = tests[(tests["measure"] == "accuracy") & (tests["test"] == "rm_anova_posthoc")]
     primary = main[main["primary"]]
@@ -85,11 +85,11 @@ def headline(tests: pd.DataFrame, estimates: pd.DataFrame, names: list[str]) -> 
     points = 100 * row["difference"]
     # Compare as it is shown: a difference that rounds to nothing has no direction.
     if abs(points) < 0.05:
-        comparison = f"Participants were as accurate with {first} as with {second} references"
+        comparison = f"{who} were as accurate with {first} as with {second} references"
     else:
         word = "more" if points > 0 else "less"
         comparison = (
-            f"Participants were {abs(points):.1f} percentage points {word} accurate with "
+            f"{who} were {abs(points):.1f} percentage points {word} accurate with "
             f"{_reference(first)} than with {_reference(second)}"
         )
     return (

@@ -130,7 +130,7 @@ def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[s
         "label": found.label,
         "cards": shown,
         "has_errors": bool(by_condition["two_sem"].notna().any()),
-        "headline": headline(found.tests, numbers, names),
+        "headline": headline(found.tests, names, _who(found.trials)),
         "printed": comparisons(numbers, found.tests) if published and found.label == "I" else [],
         "pictures": {k: places[k] for k in ("accuracy", "time", "confidence", "where")},
         "accuracy": condition_table(numbers, "accuracy", ["all"]),
@@ -145,6 +145,11 @@ def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[s
         "balance": balance(found.trials),
         "timing": timing(found.trials),
     }
+
+
+def _who(trials: pd.DataFrame) -> str:
+    simulated = set(trials["kind"]) == {"simulated"}
+    return "Simulated participants" if simulated else "Participants"
 
 
 def _other_trials(numbers: pd.DataFrame) -> Table:

@@ -63,7 +63,7 @@ def test_resamples_equal_repeating_the_trials(statistic: str) -> None:
     found = getattr(resamples, statistic)(values, people, units)
     for b in range(40):
         weights = resamples.participants[b][people] * resamples.units[b][units]
-        repeated = np.repeat(values, weights)
+        repeated = np.repeat(values, weights.astype(int))
         if statistic == "mean":
             assert found[b] == pytest.approx(repeated.mean())
         else:

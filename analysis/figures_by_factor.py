@@ -1,0 +1,120 @@
+"""Figures that look inside a condition: layers, branches, confidence, single units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from analysis.cells import conditions, ordered
+from analysis.figures_by_condition import pick
+from analysis.style import INK, Picture, colour, finish, marker, new_figure
+from analysis.words import count
+
+
+def by_factor(factor: str) -> Callable[[pd.DataFrame, pd.DataFrame], Picture | None]:
+    """Make the drawing of accuracy by one factor."""
+    words = {
+        "layer": "layer", "branch": "branch of the module", "expertise": "expertise",
+        "selection": "selection of the unit", "scheme": "scheme of references",
+    }  # fmt: skip
+
+    def draw(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | None:
+        limits = ""
+        if factor == "selection":
+            limits = " Only branches that have both kinds of unit are compared, as in the paper."
+        return _factor(trials, estimates, factor, f"Accuracy by {words[factor]}",
+                       words[factor].capitalize(), limits)  # fmt: skip
+
+    return draw
+
+
+def calibration(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | None:
+    """Accuracy by confidence."""
+    return _factor(
+        trials, estimates, "confidence", "Accuracy by confidence", "Confidence",
+        " A rising line means that confidence told right from wrong answers.",
+    )  # fmt: skip
+
+
+def _factor(
+    trials: pd.DataFrame, estimates: pd.DataFrame, factor: str, title: str, label: str, more: str
+) -> Picture | None:
+    table = pick(estimates, measure="accuracy", factor=factor)
+    levels = ordered(table["level"].unique(), factor)
+    if len(levels) < 2:
+        return None
+    names = [n for n in conditions(trials) if (table["condition"] == n).any()]
+    figure, (axes,) = new_figure(3.1)
+    width = 0.36 if factor not in ("layer", "confidence") else 0.16
+    step = width / max(1, len(names) - 1)
+    for i, name in enumerate(names):
+        rows = table[table["condition"] == name].set_index("level").reindex(levels)
+        x = np.arange(len(levels)) + (i * step - width / 2 if len(names) > 1 else 0)
+        # Lines join what has an order; categories without one stand alone.
+        joined = "-" if factor in ("layer", "confidence") else ""
+        error = rows["two_sem"].to_numpy()
+        axes.errorbar(
+            x, rows["estimate"], yerr=np.where(np.isfinite(error), error, 0), ls=joined, lw=1.1,
+            color=colour(name, i), marker=marker(name, i), ms=6, elinewidth=1.4, label=name,
+            markeredgecolor="white", markeredgewidth=0.6,
+        )  # fmt: skip
+    axes.axhline(0.5, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1)
+    axes.set_xticks(range(len(levels)), levels, rotation=0 if _short(levels) else 35,
+                    ha="center" if _short(levels) else "right")  # fmt: skip
+    axes.set(ylim=(-0.02, 1.05), ylabel="Proportion correct", xlabel=label,
+             xlim=(-0.5, len(levels) - 0.5))  # fmt: skip
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names))
+    return finish(
+        figure, f"accuracy_by_{factor}", title,
+        "Proportion correct, pooled over the main trials of each level. Error bars are the "
+        "paper's: 2 standard errors over participants to either side; where all participants "
+        f"have the same value they have no length. The dashed line is chance.{more}",
+        f"{title}, one line a condition, with error bars.",
+    )  # fmt: skip
+
+
+def _short(levels: list[str]) -> bool:
+    return sum(len(level) for level in levels) <= 40
+
+
+def units(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | None:
+    """Heat map of accuracy, unit by condition."""
+    table = pick(estimates, measure="accuracy", factor="unit")
+    if table.empty:
+        return None
+    names = [n for n in conditions(trials) if (table["condition"] == n).any()]
+    rows = ordered(table["level"].unique(), "unit")
+    wide = table.pivot(index="level", columns="condition", values="estimate")
+    values = wide.reindex(index=rows, columns=names).to_numpy(dtype=float)
+    readable = len(rows) <= 120
+    height = 0.9 + (0.165 * len(rows) if readable else 18.0)
+    figure, (axes,) = new_figure(max(2.2, height))
+    shown = axes.imshow(values, aspect="auto", cmap="cividis", vmin=0, vmax=1,
+                        interpolation="nearest")  # fmt: skip
+    if readable:
+        for y, x in np.ndindex(values.shape):
+            if np.isfinite(values[y, x]):
+                axes.text(x, y, f"{values[y, x]:.2f}".lstrip("0") if values[y, x] < 1 else "1",
+                          ha="center", va="center", fontsize=7,
+                          color="white" if values[y, x] < 0.55 else "black")  # fmt: skip
+        axes.set_yticks(range(len(rows)), rows, fontsize=7.5)
+    else:
+        axes.set_yticks([])
+        axes.set_ylabel(f"{len(rows)} units in order of layer")
+    axes.set_xticks(range(len(names)), names)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    bar = figure.colorbar(shown, ax=axes, location="bottom", shrink=0.7, aspect=30, pad=0.015)
+    bar.set_label("Proportion correct")
+    bar.outline.set_visible(False)
+    people = int(table["n_participants"].max())
+    return finish(
+        figure, "units", "Accuracy of every unit",
+        "Proportion correct of every unit in every condition. Each cell rests on at most "
+        f"{count(people, 'participant')}, so single cells are coarse; empty cells were not tested.",
+        f"Heat map of {len(rows)} units by {len(names)} conditions.",
+    )  # fmt: skip
