@@ -200,8 +200,10 @@ class Page(Screen):
 def show_page(page: Page, stage: Stage, responses: Responses) -> tuple[Wish, ScreenData]:
     """Show a page until one of its keys is pressed; give what was wished and the page's data."""
     onset = stage.present(page.elements, page.label_of_kind, responses.open)
-    responses.expect(page, onset)
     keys = page.keys()
+    if any(keys.get(press.key) is Wish.PAUSE for press in responses.rejected()):
+        return Wish.PAUSE, {"duration": 0.0}
+    responses.expect(page, onset)
     while True:
         for press in responses.poll():
             if press.key in keys:

@@ -237,6 +237,9 @@ def ask(screen: TrialScreen, stage: Stage, responses: Responses) -> TrialOutcome
     response, limit = screen.protocol.response, screen.protocol.timing.time_limit
     name = screen.trial.condition
     onset = stage.present(screen.elements, f"{screen.name}-{name}", responses.open)
+    if any(press.key == response.pause for press in responses.rejected()):
+        # Answers before the onset mean nothing, but whoever asked for a pause gets it.
+        return TrialOutcome(onset, paused=True)
     responses.expect(screen, onset)
     answer = TrialOutcome(onset)
     while True:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +170,7 @@ def drive(
     trial: Callable[[int], None],
     *,
     stop: Callable[[list[dict[str, Any]]], bool] = lambda found: False,
-    keys: str = "uiojkl",
+    keys: Sequence[str] = "uiojkl",
     limit: float = 150.0,
 ) -> None:
     """Go through a session: pages by the space bar, trials by `trial(number)`."""

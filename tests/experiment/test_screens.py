@@ -46,6 +46,7 @@ class Scripted:
     def __init__(self, stage: VirtualStage, *scripts: list[tuple[str, float]]) -> None:
         self.stage, self.scripts = stage, list(scripts)
         self.due: list[Press] = []
+        self.early: list[Press] = []
 
     def open(self, onset: float) -> None:
         self.due = []
@@ -62,7 +63,7 @@ class Scripted:
         return self.due[0].time if self.due else None
 
     def rejected(self) -> list[Press]:
-        return []
+        return self.early
 
     def peek(self, key: str) -> bool:
         return False
@@ -310,6 +311,19 @@ def test_escape_breaks_a_trial_off(
     outcome = ask(screen, stage, Scripted(stage, [("escape", 0.3), ("u", 0.4)]))
     assert outcome.paused
     assert outcome.choice is None
+
+
+def test_a_pause_asked_for_before_the_onset_is_granted(
+    protocol: Protocol, texts: Catalogue, demo_text: str, bank: BankSnapshot
+) -> None:
+    stage = VirtualStage(time=5.0)
+    script = Scripted(stage, [("u", 0.4)], [("space", 0.4)])
+    screen = TrialScreen(protocol, texts, trial_of(protocol, demo_text, bank, "none"))
+    script.early = [Press("escape", 4.9)]
+    assert ask(screen, stage, script).paused
+    assert show_page(InstructionsPage(protocol, texts), stage, script)[0] is Wish.PAUSE
+    script.early = [Press("u", 4.9)]
+    assert ask(screen, stage, script).choice == "upper"
 
 
 @pytest.mark.parametrize("mode", MODES)

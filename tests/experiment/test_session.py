@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_feedback_and_gap_take_their_time(bank_path: Path, tmp_path: Path) -> No
     pause = timing.feedback_choice + timing.feedback_correct + timing.gap
     within = [
         later["onset_time"] - earlier["response_time"]
-        for earlier, later in zip(rows, rows[1:], strict=False)
+        for earlier, later in pairwise(rows)
         if earlier["block"] == later["block"]
     ]
     assert within == pytest.approx([pause] * len(within), abs=1e-5)
@@ -178,9 +179,7 @@ def test_a_session_keeps_its_protocol(bank_path: Path, tmp_path: Path, fast: Pat
     assert report.folder.path == path
     rows = report.folder.rows()
     within = [
-        b["onset_time"] - a["response_time"]
-        for a, b in zip(rows, rows[1:], strict=False)
-        if a["block"] == b["block"]
+        b["onset_time"] - a["response_time"] for a, b in pairwise(rows) if a["block"] == b["block"]
     ]
     assert within[-1] == pytest.approx(2.5, abs=1e-5)
 
