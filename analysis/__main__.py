@@ -41,7 +41,7 @@ def report(
     data: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DATA]",
+            metavar="DATA",
             help="Data folder with sub-001/ses-01/... below it: recorded sessions, or imported "
             "published data. Default: the demo's, participants/data/demo.",
             show_default=False,
@@ -75,8 +75,8 @@ def report(
     each with the paper's error bars and 95 % intervals, the published tests and exact ones, and
     figures. Everything in it also lies beside it in tables for other programs.
 
-    Examples
-    --------
+    For instance:
+
       python -m analysis report
 
       python -m analysis report participants/data/pilot --out reports/pilot --kind human
@@ -87,8 +87,10 @@ def report(
 
     source = data if data is not None else sessions_directory() / "demo"
     target = out if out is not None else reports_directory() / source.resolve().name
+    dataset = load(source, kind.value)
+    steps = 3 * dataset.trials["experiment"].nunique() + 1
     with progress(quiet=quiet) as bar:
-        task = bar.add_task("Reading", total=None)
+        task = bar.add_task("Analysing", total=steps)
         done = 0
 
         def step(text: str) -> None:
@@ -96,8 +98,6 @@ def report(
             done += 1
             bar.update(task, description=text, completed=done)
 
-        dataset = load(source, kind.value)
-        bar.update(task, total=3 * dataset.trials["experiment"].nunique() + 1)
         results = write_report(dataset, target, seed=seed, bootstrap=bootstrap, step=step)
         bar.update(task, description="Report written")
     if quiet:
@@ -128,7 +128,7 @@ def import_published_command(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[SOURCE]",
+            metavar="SOURCE",
             help="Folder with the CSV files that the authors of the 2021 paper released "
             f"(experiment I). Default: the folder named by the variable {PUBLISHED_ENVIRONMENT}.",
             show_default=False,
@@ -154,7 +154,7 @@ def import_published_command(
     intuitiveness (experiment_I_intuitiveness_beginning_preprocessed.csv) and the lists of units
     (units/experiment_I_*.csv) are used where they lie beside it.
 
-    Example:
+    For instance:
 
       python -m analysis import-published ~/downloads/released --out participants/data/published
     """

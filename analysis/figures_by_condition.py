@@ -64,7 +64,8 @@ def accuracy(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | None:
     axes.axhline(0.5, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=2)
     axes.text(len(names) - 0.52, 0.508, "chance", ha="right", va="bottom", fontsize=8)
     axes.set(ylim=(0, 1.02), ylabel="Proportion correct", xlim=(-0.52, len(names) - 0.48))
-    axes.set_xticks(range(len(names)), names)
+    crowded = sum(len(name) for name in names) > 40
+    axes.set_xticks(range(len(names)), names, rotation=25 if crowded else 0)
     middle = ", ".join(f"{r.condition} {r.estimate:.3f}" for r in table.itertuples())
     dots = "small dots are participants" + (
         ", joined by lines" if 1 < len(people) <= _MOST_LINES else ""

@@ -97,16 +97,26 @@ def load(root: Path, kind: str = "all") -> Dataset:
         statements.insert(
             0, f"Only {kind} sessions were read: {len(chosen)} of {len(everything)} sessions."
         )
-    published = description.get("sources")
+    imported = description.get("sources") if description.get("kind") == "published" else None
     return Dataset(
         name=str(description.get("name") or root.resolve().name),
         root=root,
         trials=trials,
         sessions=sessions,
         statements=statements,
-        sources={str(s["file"]): str(s["sha256"]) for s in published} if published else sources,
+        sources=_imported_sources(imported) or sources,
         notes=list(dict.fromkeys(note for _, info in chosen for note in info.notes)),
     )
+
+
+def _imported_sources(listed: Any) -> dict[str, str]:
+    """Files that the data were imported from; nothing where the description is not ours."""
+    entries = listed if isinstance(listed, list) else []
+    return {
+        str(entry["file"]): str(entry["sha256"])
+        for entry in entries
+        if isinstance(entry, dict) and {"file", "sha256"} <= set(entry)
+    }
 
 
 def _read_trials(folders: list[SessionFolder], root: Path) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -81,7 +82,7 @@ def headline(tests: pd.DataFrame, names: list[str], who: str = "Participants") -
             _reason(tests) + "."
         )
     row = (primary if len(primary) else main).iloc[0]
-    first, second = str(row["contrast"]).split("-", 1)
+    first, second = _sides(str(row["contrast"]), names)
     points = 100 * row["difference"]
     # Compare as it is shown: a difference that rounds to nothing has no direction.
     if abs(points) < 0.05:
@@ -97,6 +98,14 @@ def headline(tests: pd.DataFrame, names: list[str], who: str = "Participants") -
         f"{p_phrase(row['p_adjusted'])} after Bonferroni's correction, {p_phrase(row['p'])} "
         f"without it)."
     )
+
+
+def _sides(contrast: str, names: list[str]) -> tuple[str, str]:
+    """Split a contrast into its two conditions, whose own names may hold a hyphen."""
+    for pair in product(names, [*names, "chance"]):
+        if "-".join(pair) == contrast:
+            return pair
+    return contrast, ""
 
 
 def _reference(condition: str) -> str:
@@ -172,12 +181,12 @@ def factor_tables(estimates: pd.DataFrame, names: list[str]) -> list[dict[str, A
     return found
 
 
-def test_tables(tests: pd.DataFrame) -> list[dict[str, Any]]:
+def tables_of_tests(tests: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
     """All tests, one table for each measure and set of trials."""
     found = []
     for keys, group in tests.groupby(["measure", "trials"], sort=False):
         measure, trials = (str(k) for k in keys)
-        rows = [_test_cells(row) for _, row in group.iterrows()]
+        rows = [_test_cells(row, names) for _, row in group.iterrows()]
         published = [str(t) == "rm_anova_posthoc" for t in group["test"]]
         found.append(
             {
@@ -199,8 +208,9 @@ def _adjustments(group: pd.DataFrame) -> str:
     return f"Adjusted p: {anova}{f', {text} for the others' if text else ''}."
 
 
-def _test_cells(row: pd.Series[Any]) -> list[str]:
-    contrast = str(row["contrast"]).replace("-", f" {MINUS} ")
+def _test_cells(row: pd.Series[Any], names: list[str]) -> list[str]:
+    first, second = _sides(str(row["contrast"]), names)
+    contrast = f"{first} {MINUS} {second}" if second else first
     effect = ""
     if math.isfinite(row["effect"]):
         name = {"partial eta squared": "η²ₚ", "rank-biserial correlation": "r"}.get(

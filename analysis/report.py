@@ -22,7 +22,7 @@ from analysis.prose import (
     headline,
     notices,
     select,
-    test_tables,
+    tables_of_tests,
     undefined,
 )
 from analysis.style import Picture, colour
@@ -137,7 +137,7 @@ def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[s
         "times": condition_table(numbers, "rt", ["all", "correct", "incorrect"], medians=True),
         "confidence": condition_table(numbers, "confidence", ["all", "correct", "incorrect"]),
         "factors": factor_tables(numbers, names),
-        "tests": test_tables(found.tests),
+        "tests": tables_of_tests(found.tests, names),
         "other": _other_trials(numbers),
         "consistency": condition_table(numbers, "consistency", ["repeated"]),
         "intuitiveness": _intuitiveness(numbers),

@@ -41,6 +41,8 @@ _RC: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
     "svg.fonttype": "path",
+    # Names come from data: a dollar sign in one is no formula.
+    "text.parse_math": False,
     "svg.hashsalt": "exemplary",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",

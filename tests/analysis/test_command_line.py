@@ -38,7 +38,7 @@ def test_help_says_what_there_is() -> None:
     ):
         text = run(command, "--help").stdout
         assert all(option in text for option in options)
-        assert "Example" in text
+        assert "For instance" in text
 
 
 def test_import_then_report(tmp_path: Path) -> None:

@@ -149,7 +149,9 @@ def one_answer(root: Path) -> Path:
 
 
 def strange_names(root: Path) -> Path:
-    write_sessions(root, 2, conditions=("blurred", "natural"), name="<script>alert(1)</script>")
+    write_sessions(
+        root, 2, conditions=("semi-natural", "natural", "5 $ {"), name="<script>alert(1)</script>"
+    )
     folder = DataFolder(root).find(1, 1)
     folder.update_info(notes=["<img src=http://example.org/x onerror=alert(1)>"])
     return root
@@ -186,7 +188,7 @@ def missing_cells(root: Path) -> Path:
         (all_correct, "no variation left as error"),
         (one_participant, "one participant: no error between participants"),
         (one_answer, "1 session unfinished"),
-        (strange_names, "blurred"),
+        (strange_names, "natural − semi-natural"),
         (only_practice, "No main trial was answered"),
         (no_confidence, "No confidence is in the record."),
         (missing_cells, "1 participant(s) without such trials"),
