@@ -7,6 +7,7 @@ ends too. A pixel of the screen, polled by the tests, says independently when im
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import statistics
@@ -392,9 +393,10 @@ def test_short_presses_between_polls_are_neither_lost_nor_late(driver: Driver) -
 
 
 STARTING = """
-from psychopy.hardware import keyboard
+import time
 from experiment.responses import start_keyboard
 start_keyboard()
+time.sleep(0.3)
 print("alive", flush=True)
 """
 
@@ -472,6 +474,39 @@ def test_frames_against_a_vertical_blank(driver: Driver) -> None:
     assert int(log[0]) == 7
     assert 1 <= int(log[1]) <= 2
     assert float(log[2]) > 0.08
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_like_an_uninterrupted_session(
+    driver: Driver, fast: Path, bank_path: Path, tmp_path: Path
+) -> None:
+    # A simulated participant answers each trial the same whenever it is shown, so the tables
+    # can be compared; times differ.
+    compared = ("trial", "unit", "condition", "key", "choice", "confidence", "correct")
+    simulated = ["--observer", "sdt", "--pace", "20", "--seed", "9"]
+    program = driver.start(*arguments(fast, bank_path, tmp_path / "whole", *simulated))
+    assert program.wait() == 0, program.communicate()[0]
+    whole = DataFolder(tmp_path / "whole").find(1, 1).rows()
+    data = tmp_path / "cut"
+    rng = random.Random(2)
+    kills = 0
+    for _ in range(30):
+        journal = data / "sub-001" / "ses-01" / "journal.jsonl"
+        more = ["--resume"] if journal.exists() else []
+        program = driver.start(*arguments(fast, bank_path, data, *simulated, *more))
+        try:
+            program.wait(timeout=rng.uniform(2.5, 6.0))
+            break
+        except subprocess.TimeoutExpired:
+            program.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM]))
+            program.wait()
+            kills += 1
+    assert program.returncode == 0, program.communicate()[0]
+    assert kills >= 2
+    cut = DataFolder(data).find(1, 1).rows()
+    assert [[row[c] for c in compared] for row in cut] == [
+        [row[c] for c in compared] for row in whole
+    ]
 
 
 @pytest.mark.slow
