@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,7 +24,10 @@ from house.provenance import git_commit, machine, software_versions
 
 FORMAT = "exemplary-report"
 FORMAT_VERSION = 1
-_PACKAGES = ("numpy", "pandas", "scipy", "pingouin", "statsmodels", "matplotlib", "jinja2")
+_OUR_FIGURE = re.compile(
+    r"(\d+_)?(accuracy(_by_\w+)?|response_time(_distribution)?|confidence|units)\.(svg|png)"
+)
+_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib", "jinja2")
 
 
 def write_report(
@@ -121,7 +125,7 @@ def _write_figures(folder: Path, drawn: list[list[Picture]]) -> None:
     # A figure of an earlier report that these data do not allow would pass for one of this.
     if folder.is_dir():
         for path in folder.iterdir():
-            if path.suffix in (".svg", ".png") and path.name not in written:
+            if _OUR_FIGURE.fullmatch(path.name) and path.name not in written:
                 path.unlink()
 
 

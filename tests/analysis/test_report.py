@@ -238,10 +238,12 @@ def test_an_earlier_report_is_replaced_and_other_files_stay(tmp_path: Path) -> N
     root = write_sessions(tmp_path / "data", 3)
     make(root, tmp_path / "out")
     (tmp_path / "out" / "remarks.txt").write_text("mine")
+    (tmp_path / "out" / "figures" / "mine.png").write_text("mine")
     single = write_sessions(tmp_path / "single", 2, units=1)
     make(single, tmp_path / "out")
     assert not (tmp_path / "out" / "figures" / "accuracy_by_layer.svg").exists()
     assert (tmp_path / "out" / "remarks.txt").read_text() == "mine"
+    assert (tmp_path / "out" / "figures" / "mine.png").exists()
     assert not list((tmp_path / "out").rglob("*.tmp"))
 
 
