@@ -217,4 +217,6 @@ def _walk(
         ending = session.walk(scored)
         if ending is Ending.FINISHED:
             folder.update_info(completed=now_utc())
+            folder.write_trial_table()
+            session.goodbye()
     return Report(folder, ending, chosen.resumed, len(session.results), warnings)

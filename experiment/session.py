@@ -113,11 +113,18 @@ class Session:
             for block in self.plan.blocks:
                 if block.block not in blocks_done:
                     self._block(block)
-            self._end()
         except _Left:
             self._log("abort", trials_completed=len(self.results), sync=True)
             return Ending.LEFT
+        correct, total = self._score()
+        self._log("session_end", n_correct=correct, n_trials=total, sync=True)
         return Ending.FINISHED
+
+    def goodbye(self) -> None:
+        """Thank the participant. Everything is recorded by then, so nothing hangs on it."""
+        page = EndPage(self.protocol, self.texts, *self._score())
+        while show_page(page, self.stage, self.responses)[0] is not Wish.GO_ON:
+            pass
 
     # -- blocks and trials ---------------------------------------------------------------
 
@@ -269,12 +276,10 @@ class Session:
         if wish is Wish.LEAVE:
             raise _Left
 
-    def _end(self) -> None:
+    def _score(self) -> tuple[int, int]:
+        """Count correct answers and trials, practice apart."""
         correct = sum(bool(self.results[number]["correct"]) for number in self._counted)
-        # Everything is answered: the session is complete before the last page is read.
-        self._log("session_end", n_correct=correct, n_trials=len(self._counted), sync=True)
-        page = EndPage(self.protocol, self.texts, correct, len(self._counted))
-        show_page(page, self.stage, self.responses)
+        return correct, len(self._counted)
 
     # -- small parts ---------------------------------------------------------------------
 
