@@ -131,7 +131,9 @@ class Display:
         self._shot: str | None = None
         self._shots: set[str] = set()
         self.last_flip = 0.0
-        self._cost = 0.0  # of drawing and flipping a frame, where flips do not wait
+        # What drawing and flipping takes, where flips do not wait: the last frame, and the
+        # elements that were warmed up for the next onset.
+        self._cost = self._warm_cost = 0.0
         self.refresh_rate, self.synchronised = self._measure()
         self._period = 1.0 / (self.refresh_rate or protocol.screen.refresh_rate)
 
@@ -159,7 +161,7 @@ class Display:
         for element in elements():
             self._draw(element)
         self._finish()
-        self._cost = self.now() - start
+        self._warm_cost = self.now() - start
         self.window.clearBuffer()
 
     def present(
@@ -171,6 +173,7 @@ class Display:
             self.window.timeOnFlip(self, "last_flip")
             self.window.callOnFlip(lambda: at_onset(self.last_flip))
         self._flips = []
+        self._cost, self._warm_cost = self._warm_cost, 0.0
         return self.frame()
 
     def amend(self, elements: Elements, name: str) -> None:
@@ -198,7 +201,7 @@ class Display:
         # The next call of `present` flips; on a synchronised screen that takes until the
         # next blank, elsewhere the rest is waited for here.
         if not self.synchronised:
-            self._sleep_until(until - self._cost)
+            self._sleep_until(until - max(self._cost, self._warm_cost))
 
     def frames(self) -> FrameLog:
         """Give the frames since the last call of `present`."""
