@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,10 @@ from rich.table import Table
 
 from house.cli import console, make_app, messages, run
 from house.places import banks_directory, reports_directory
+
+# Threads that wait sleep instead of spinning: on a machine with other work, spinning triples the
+# time of a build. Read when torch is loaded, which the commands do.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 app = make_app(
     "Make stimulus banks: synthetic images of a network's units and the photographs that activate "

@@ -117,55 +117,74 @@ def optimize(
         In the order of `targets`.
     """
     device = network.device
-    names = [(target.unit_id, target.sign) for target in targets]
-    spectrum = torch.from_numpy(
-        np.concatenate(
-            [
-                initial_spectrum(
-                    generator(seed, "spectrum", *name),
-                    settings.images,
-                    settings.canvas,
-                    settings.sd,
-                )
-                for name in names
-            ]
-        )
-    ).to(device)
-    spectrum.requires_grad_(True)
+    # A GPU takes all at once; a processor's caches and memory prefer one target after another.
+    size = len(targets) if device.type == "cuda" else 1
+    chunks = [
+        _Chunk(targets[start : start + size], settings, seed, device)
+        for start in range(0, len(targets), size)
+    ]
     render = FourierImages(settings.canvas, device)
     transform = RandomTransforms(settings.transforms, device)
-    draws = [draw_group(settings.transforms, settings.steps, seed, *name) for name in names]
     scales = draw_scales(settings.transforms, settings.steps, seed)
-    channels = torch.tensor([target.channel for target in targets], device=device)
-    signs = torch.tensor([2.0 * target.sign - 1.0 for target in targets], device=device)
-    weights = torch.tensor([target.diversity for target in targets], device=device)
-    adam = torch.optim.Adam([spectrum], lr=settings.learning_rate, betas=(0.9, 0.999), eps=1e-8)
-
-    shape = (len(targets), settings.images)
+    adam = torch.optim.Adam(
+        [chunk.spectrum for chunk in chunks],
+        lr=settings.learning_rate,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+    )
     curve: list[npt.NDArray[np.float32]] = []
     recorded = set(settings.curve_steps)
     for step in range(settings.steps):
         adam.param_groups[0]["lr"] = settings.learning_rate * rate(settings, step)
         adam.zero_grad(set_to_none=True)
-        images = render(spectrum).unflatten(0, shape)
-        images = transform(images, draws, int(scales[step]), step).flatten(0, 1)
-        features = _features(network, images, layer, settings.precision).unflatten(0, shape)
-        values, activations = objective(features, channels, signs, weights)
-        (-values.sum()).backward()
+        activations = []
+        for chunk in chunks:
+            images = render(chunk.spectrum).unflatten(0, chunk.shape)
+            images = transform(images, chunk.draws, int(scales[step]), step).flatten(0, 1)
+            features = _features(network, images, layer, settings.precision)
+            values, means = objective(
+                features.unflatten(0, chunk.shape), chunk.channels, chunk.signs, chunk.weights
+            )
+            (-values.sum()).backward()
+            activations.append(means.detach())
         adam.step()
         if step in recorded:
-            curve.append(activations.detach().cpu().numpy().astype(np.float32))
+            curve.append(torch.cat(activations).cpu().numpy().astype(np.float32))
         on_step()
 
-    shown = as_shown(render(spectrum.detach()), settings.crop)
     curves = np.stack(curve, axis=1)
-    results = []
-    for index, target in enumerate(targets):
-        images = shown[index * settings.images : (index + 1) * settings.images]
-        results.append(
-            Optimized(images, measure(network, images, layer)[:, target.channel], curves[index])
-        )
+    results: list[Optimized] = []
+    for chunk in chunks:
+        shown = as_shown(render(chunk.spectrum.detach()), settings.crop)
+        for index, target in enumerate(chunk.targets):
+            images = shown[index * settings.images : (index + 1) * settings.images]
+            activation = measure(network, images, layer)[:, target.channel]
+            results.append(Optimized(images, activation, curves[len(results)]))
     return results
+
+
+class _Chunk:
+    """Targets of one forward and backward pass, with their parameters and draws."""
+
+    def __init__(
+        self, targets: Sequence[Target], settings: Settings, seed: int, device: torch.device
+    ) -> None:
+        self.targets = targets
+        self.shape = (len(targets), settings.images)
+        names = [(target.unit_id, target.sign) for target in targets]
+        self.draws = [
+            draw_group(settings.transforms, settings.steps, seed, *name) for name in names
+        ]
+        spectra = [
+            initial_spectrum(
+                generator(seed, "spectrum", *name), settings.images, settings.canvas, settings.sd
+            )
+            for name in names
+        ]
+        self.spectrum = torch.from_numpy(np.concatenate(spectra)).to(device).requires_grad_(True)
+        self.channels = torch.tensor([target.channel for target in targets], device=device)
+        self.signs = torch.tensor([2.0 * target.sign - 1.0 for target in targets], device=device)
+        self.weights = torch.tensor([target.diversity for target in targets], device=device)
 
 
 def rate(settings: Settings, step: int) -> float:
