@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from generation.accuracy import Accuracy, check_network
 from generation.build import Built, build
+from generation.networks import Network
 from generation.progress_files import WorkFolder, key_of
 from generation.recipe import load_recipe
 from generation.remeasure import remeasure
@@ -38,6 +40,17 @@ class Silent:
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+
+@pytest.fixture(scope="module")
+def accuracy(network: Network) -> Accuracy:
+    return check_network(network)
+
+
+@pytest.fixture(autouse=True)
+def _check_once(monkeypatch: pytest.MonkeyPatch, accuracy: Accuracy) -> None:
+    """Check the network once for this file instead of at every build; the CLI tests check it."""
+    monkeypatch.setattr("generation.build.check_network", lambda network: accuracy)
 
 
 def make(recipe_file: Path, out: Path, **more: bool) -> tuple[Built, Silent]:
@@ -123,7 +136,7 @@ def interrupt_after_first_unit(recipe: Path, out: Path, sent: signal.Signals) ->
         assert time.monotonic() < deadline
         time.sleep(0.02)
     # Into the middle of the next unit.
-    time.sleep(0.5)
+    time.sleep(0.2)
     process.send_signal(sent)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == (-signal.SIGKILL if sent == signal.SIGKILL else 130), output
@@ -136,7 +149,7 @@ def test_killed_or_interrupted_in_the_middle_it_goes_on_to_the_same_bank(
     tmp_path: Path, pool_folder: Path, sent: signal.Signals
 ) -> None:
     recipe = tmp_path / "tiny.toml"
-    text = RECIPE.format(steps=120, photographs=pool_folder.as_posix())
+    text = RECIPE.format(steps=60, photographs=pool_folder.as_posix())
     recipe.write_text(text, encoding="utf-8")
     uninterrupted, _ = make(recipe, tmp_path / "whole.h5")
     out = tmp_path / "killed.h5"

@@ -63,7 +63,7 @@ def test_wrong_recipes_are_answered_with_a_sentence(
     tmp_path: Path, text: str, message: str
 ) -> None:
     path = written(tmp_path, text)
-    with pytest.raises(UserError, match="recipe.toml") as caught:
+    with pytest.raises(UserError, match=r"recipe\.toml") as caught:
         load_recipe(path)
     assert message in str(caught.value)
 
