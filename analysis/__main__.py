@@ -32,6 +32,14 @@ class Kind(str, Enum):
     published = "published"
 
 
+class Experiment(str, Enum):
+    """Which of the published experiments."""
+
+    all = "all"
+    I = "I"  # noqa: E741
+    II = "II"
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")]
 
@@ -129,8 +137,8 @@ def import_published_command(
         Path | None,
         typer.Argument(
             metavar="SOURCE",
-            help="Folder with the CSV files that the authors of the 2021 paper released "
-            f"(experiment I). Default: the folder named by the variable {PUBLISHED_ENVIRONMENT}.",
+            help="Folder with the CSV files that the authors of the 2021 paper released. "
+            f"Default: the folder named by the variable {PUBLISHED_ENVIRONMENT}.",
             show_default=False,
         ),
     ] = None,
@@ -138,10 +146,15 @@ def import_published_command(
         Path | None,
         typer.Option(
             "--out",
-            help="Data folder to make. Default: participants/data/borowski2021_experiment1.",
+            help="Data folder to make. Default: participants/data/borowski2021_experiment1 (or "
+            "2; borowski2021 where both are imported).",
             show_default=False,
         ),
     ] = None,
+    experiment: Annotated[
+        Experiment,
+        typer.Option("--experiment", help="Which experiment; all means those that are there."),
+    ] = Experiment.all,
     force: Annotated[
         bool,
         typer.Option("--force", help="Replace an earlier import; never replaces sessions."),
@@ -150,15 +163,18 @@ def import_published_command(
 ) -> None:
     """Read the data released with the paper into a data folder of our own form.
 
-    It needs experiment_I_main_practice_catch_repeated_trials_preprocessed.csv; the ratings of
-    intuitiveness (experiment_I_intuitiveness_beginning_preprocessed.csv) and the lists of units
-    (units/experiment_I_*.csv) are used where they lie beside it.
+    It needs experiment_I_main_practice_catch_repeated_trials_preprocessed.csv, or
+    experiment_II_main_practice_catch_trials_preprocessed.csv, or both; the ratings of
+    intuitiveness (experiment_II_intuitiveness_beginning_preprocessed.csv, ..._end_...) and the
+    lists of units (units/experiment_II_*.csv) are used where they lie beside them. Both
+    experiments may share a data folder: the report keeps them apart.
 
     For instance:
 
       python -m analysis import-published ~/downloads/released --out participants/data/published
     """
-    from analysis.published import PROTOCOL_NAMES, import_published
+    from analysis.published import data_set_name, import_published
+    from analysis.released import experiments_in
 
     named = os.environ.get(PUBLISHED_ENVIRONMENT)
     folder = source if source is not None else Path(named) if named else None
@@ -167,13 +183,15 @@ def import_published_command(
             "no folder with the released CSV files was given",
             remedy=f"Give it after import-published, or set the variable {PUBLISHED_ENVIRONMENT}.",
         )
-    target = out if out is not None else sessions_directory() / PROTOCOL_NAMES["I"]
-    counts = import_published(folder, target, replace=force)
+    chosen = experiments_in(folder) if experiment is Experiment.all else [experiment.value]
+    target = out if out is not None else sessions_directory() / data_set_name(chosen)
+    imported = import_published(folder, target, replace=force, experiments=chosen)
     if not quiet:
-        console.print(
-            f"Imported {counts['participants']} participants, {counts['trials']:,} trials and "
-            f"{counts['ratings']} ratings."
-        )
+        for name, counts in imported.items():
+            console.print(
+                f"Experiment {name}: imported {counts['participants']} participants, "
+                f"{counts['trials']:,} trials and {counts['ratings']} ratings."
+            )
         console.print(f"Data: [bold]{escape(str(target))}[/]")
         console.print(f"Next: python -m analysis report {escape(str(target))}")
 

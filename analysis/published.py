@@ -1,7 +1,7 @@
 """The released data of the 2021 paper in this project's own record.
 
-One participant becomes one session of kind "published": the ratings of intuitiveness first,
-as they were given first, then the trials in the order of the experiment.
+One participant becomes one session of kind "published": the ratings of intuitiveness that were
+given first, the trials in the order of the experiment, the ratings that were given last.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.released import CodedUnit, Release, read_release
+from analysis.released import CodedUnit, Release, UnitCode, experiments_in, read_release
 from house.errors import UserError
 from house.provenance import git_commit, software_versions
 from participants import TRIAL_COLUMNS, DataFolder, SessionInfo, write_published_session
@@ -28,6 +28,16 @@ CONDITIONS = {
     "none_pre": "none",
     "none_post": "none",
 }
+SCHEMES = {
+    ("max_max", "1"): "Max 1",
+    ("min_max", "1"): "Min+Max 1",
+    ("max_max", "9"): "Max 9",
+    ("min_max", "9"): "Min+Max 9",
+}
+EXPERTISES = {"expert": "expert", "naive": "lay"}
+FIRST_PARTICIPANT = {"I": 0, "II": 100}
+"""What is added to the released numbers, which both count from 1: participant 1 of experiment II
+is another person than participant 1 of experiment I, whatever folder they are put into."""
 
 _NOTES = (
     "Imported from the tables released with Borowski et al. (ICLR 2021).",
@@ -40,10 +50,18 @@ _NOTES = (
     "Practice and catch units are named in the release by letters; where the lists of units were "
     "not beside the tables, layer, branch and channel are missing for them.",
 )
+_NOTES_II = (
+    "Participants of experiment II carry their released number plus 100. The release calls lay "
+    "participants naive.",
+    "A unit of experiment II is known by its set as well: where the lists of units were not "
+    "beside the tables it is called set-a to set-g instead of by its channel.",
+)
 
 
-def import_published(source: Path, out: Path, *, replace: bool = False) -> dict[str, int]:
-    """Import experiment I as released into a data folder.
+def import_published(
+    source: Path, out: Path, *, replace: bool = False, experiments: list[str] | None = None
+) -> dict[str, dict[str, int]]:
+    """Import the released experiments into one data folder.
 
     Parameters
     ----------
@@ -53,31 +71,39 @@ def import_published(source: Path, out: Path, *, replace: bool = False) -> dict[
         Folder to create. It appears whole or not at all.
     replace : bool
         Replace an earlier import in `out`. Recorded sessions are never replaced.
+    experiments : list of str, optional
+        "I", "II" or both; by default every experiment whose trial table lies in `source`.
 
     Returns
     -------
-    dict of str to int
-        Participants, trials and ratings imported.
+    dict of str to dict of str to int
+        Participants, trials and ratings imported, for each experiment.
 
     Raises
     ------
     UserError
         If the source is not as released, or `out` holds something already.
     """
-    release = read_release(source)
+    chosen = experiments or experiments_in(source)
+    releases = [read_release(source, name) for name in chosen]
     _check_target(out, replace)
-    tables = to_trial_tables(release)
+    tables = {release.experiment: to_trial_tables(release) for release in releases}
     work = out.with_name(f".{out.name}.work")
     shutil.rmtree(work, ignore_errors=True)
     try:
         work.mkdir(parents=True)
-        for participant, table in tables.items():
-            write_published_session(work, _session_info(participant), _as_rows(table))
+        for experiment, people in tables.items():
+            for table in people.values():
+                write_published_session(work, _session_info(experiment, table), _as_rows(table))
         DataFolder(work).describe(
-            name=PROTOCOL_NAMES["I"],
+            name=data_set_name(chosen),
             kind="published",
-            sources=[{"file": k, "sha256": v} for k, v in release.sources.items()],
-            notes=list(_NOTES),
+            sources=[
+                {"file": file, "sha256": digest}
+                for release in releases
+                for file, digest in release.sources.items()
+            ],
+            notes=[note for name in chosen for note in _notes(name)],
         )
         if out.exists():
             shutil.rmtree(out)
@@ -88,8 +114,23 @@ def import_published(source: Path, out: Path, *, replace: bool = False) -> dict[
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    ratings = 0 if release.intuitiveness is None else len(release.intuitiveness)
-    return {"participants": len(tables), "trials": len(release.trials), "ratings": ratings}
+    return {
+        release.experiment: {
+            "participants": len(tables[release.experiment]),
+            "trials": len(release.trials),
+            "ratings": sum(len(ratings) for ratings in release.intuitiveness.values()),
+        }
+        for release in releases
+    }
+
+
+def data_set_name(experiments: list[str]) -> str:
+    """Name of the data set that holds these experiments."""
+    return PROTOCOL_NAMES[experiments[0]] if len(experiments) == 1 else "borowski2021"
+
+
+def _notes(experiment: str) -> list[str]:
+    return [*_NOTES, *(_NOTES_II if experiment == "II" else ())]
 
 
 def _check_target(out: Path, replace: bool) -> None:
@@ -114,47 +155,61 @@ def _check_target(out: Path, replace: bool) -> None:
         )
 
 
-def _session_info(participant: int) -> SessionInfo:
+def _session_info(experiment: str, table: pd.DataFrame) -> SessionInfo:
     # When the session took place was not released, so `started` and `completed` stay empty.
+    expertise = table["expertise"].iloc[0]
     return SessionInfo(
-        participant=participant,
+        participant=int(table["participant"].iloc[0]),
         session=1,
-        protocol=PROTOCOL_NAMES["I"],
+        protocol=PROTOCOL_NAMES[experiment],
         kind="published",
+        expertise=None if pd.isna(expertise) else str(expertise),
         git_commit=git_commit(),
         software=software_versions(["pandas"]),
-        notes=list(_NOTES),
+        notes=_notes(experiment),
     )
 
 
 def to_trial_tables(release: Release) -> dict[int, pd.DataFrame]:
     """Map a release to trial tables, one a participant, with the columns of `TRIAL_COLUMNS`."""
     tables = {}
-    for participant, trials in release.trials.groupby("subject_id", sort=True):
-        number = int(str(participant))
+    for subject, trials in release.trials.groupby("subject_id", sort=True):
+        number = int(str(subject)) + FIRST_PARTICIPANT[release.experiment]
         trials = trials.sort_values("trial_nr")
-        parts = [_main_rows(trials, release.units)]
-        if release.intuitiveness is not None:
-            ratings = release.intuitiveness[release.intuitiveness["subject_id"] == number]
-            if len(ratings):
-                parts[0]["block"] += 1
-                parts[0][["trial", "repeated_of"]] += len(ratings)
-                parts.insert(0, _rating_rows(ratings.sort_values("trial_nr"), release.units))
+        rated = {
+            moment: _rating_rows(table[table["subject_id"] == subject], release.units)
+            for moment, table in release.intuitiveness.items()
+        }
+        main = _main_rows(trials, release.units)
+        first, last = rated.get("beginning"), rated.get("end")
+        if first is not None and len(first):
+            main["block"] += 1
+            main[["trial", "repeated_of"]] += len(first)
+        if last is not None and len(last):
+            last["block"] = main["block"].max() + 1
+            last["trial"] += main["trial"].max()
+        parts = [part for part in (first, main, last) if part is not None and len(part)]
         table = pd.concat(parts, ignore_index=True)
         table["participant"], table["session"] = number, 1
+        if release.experiment == "II":
+            table["expertise"] = EXPERTISES[trials["expert_level"].iloc[0]]
         tables[number] = table.reindex(columns=list(TRIAL_COLUMNS))
     return tables
 
 
-def _main_rows(trials: pd.DataFrame, units: dict[Any, CodedUnit]) -> pd.DataFrame:
+def _main_rows(trials: pd.DataFrame, units: dict[UnitCode, CodedUnit]) -> pd.DataFrame:
     chosen = {"a": "lower", "b": "upper"}
+    scheme = "Min+Max 9"
+    if "instruction_grid_mode" in trials:
+        pairs = zip(trials["instruction_grid_mode"], trials["n_instruction_patches"], strict=True)
+        scheme = [SCHEMES[pair] for pair in pairs]
     rows = pd.DataFrame(
         {
             "block": trials["block_nr"] + 1,
             "trial": trials["trial_nr"] + 1,
             "trial_type": trials["trial_type"].mask(trials["catch_trial"], "catch"),
             "condition": trials["instr_type"].map(CONDITIONS),
-            "scheme": "Min+Max 9",
+            "scheme": scheme,
             "batch": trials["batch"],
             "query_upper": trials["query_image_b"].map(_image_id),
             "query_lower": trials["query_image_a"].map(_image_id),
@@ -169,12 +224,13 @@ def _main_rows(trials: pd.DataFrame, units: dict[Any, CodedUnit]) -> pd.DataFram
     return pd.concat([rows, _unit_columns(trials, units)], axis=1)
 
 
-def _unit_columns(trials: pd.DataFrame, units: dict[Any, CodedUnit]) -> pd.DataFrame:
+def _unit_columns(trials: pd.DataFrame, units: dict[UnitCode, CodedUnit]) -> pd.DataFrame:
     """Name the unit of each trial: by its channel where a list gives it, else by its code."""
     codes = pd.DataFrame(
         {
+            "set": trials["batch_block"],
             "layer": trials["layer"].str.removeprefix("layer_"),
-            "branch": trials["kernel_size"],
+            "branch": trials["kernel_size"].str.removesuffix(".0"),
             "channel": trials["channel"].str.removeprefix("channel_"),
         }
     )
@@ -184,9 +240,9 @@ def _unit_columns(trials: pd.DataFrame, units: dict[Any, CodedUnit]) -> pd.DataF
     return pd.DataFrame(named, index=trials.index, columns=list(columns))
 
 
-def _describe(code: Any, units: dict[Any, CodedUnit]) -> tuple[Any, ...]:
-    layer, branch, channel = code
-    known = units.get((layer, branch, channel))
+def _describe(code: Any, units: dict[UnitCode, CodedUnit]) -> tuple[Any, ...]:
+    letter, layer, branch, channel = code
+    known = units.get((letter, layer, branch, channel))
     main = layer.isdigit() and branch.isdigit() and f"channel_{channel}" in SELECTIONS
     if not main:
         if known is None:
@@ -198,7 +254,8 @@ def _describe(code: Any, units: dict[Any, CodedUnit]) -> tuple[Any, ...]:
     selection = SELECTIONS[f"channel_{channel}"]
     place = (LAYERS[int(layer)], BRANCHES[int(branch)])
     if known is None:
-        return f"{place[0]}:{place[1]}:{selection}", *place, np.nan, selection
+        which = f"set-{letter}" if letter else selection
+        return f"{place[0]}:{place[1]}:{which}", *place, np.nan, selection
     if (known.layer, known.branch) != place:
         raise UserError(
             f"the list of units puts layer_{layer}, branch {branch} in mixed{known.layer} "
@@ -207,10 +264,11 @@ def _describe(code: Any, units: dict[Any, CodedUnit]) -> tuple[Any, ...]:
     return f"{place[0]}:{place[1]}:{known.channel}", *place, known.channel, selection
 
 
-def _rating_rows(ratings: pd.DataFrame, units: dict[Any, CodedUnit]) -> pd.DataFrame:
+def _rating_rows(ratings: pd.DataFrame, units: dict[UnitCode, CodedUnit]) -> pd.DataFrame:
+    ratings = ratings.sort_values("trial_nr")
     named: list[tuple[Any, ...]] = []
     for letter in ratings["trial_name"]:
-        known = units.get((letter, letter, letter))
+        known = units.get(("", letter, letter, letter))
         if known is None:
             named.append((f"intuitiveness:{letter}", None, None, np.nan))
         else:

@@ -97,10 +97,10 @@ def render(
 
 
 def _title(dataset: Dataset) -> str:
-    if set(dataset.trials["experiment"]) == {"I"} and set(dataset.sessions["kind"]) == {
-        "published"
-    }:
-        return "Borowski et al. (2021), experiment I"
+    labels = sorted(set(dataset.trials["experiment"].astype(str)))
+    if set(labels) <= {"I", "II"} and set(dataset.sessions["kind"]) == {"published"}:
+        noun = "experiment" if len(labels) == 1 else "experiments"
+        return f"Borowski et al. (2021), {noun} {listed(labels)}"
     return f"Report on {dataset.name}"
 
 

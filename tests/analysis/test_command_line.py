@@ -45,7 +45,7 @@ def test_import_then_report(tmp_path: Path) -> None:
     source = write_release(tmp_path / "released")
     done = run("import-published", "--out", tmp_path / "data", BOROWSKI2021_DATA=str(source))
     assert done.returncode == 0, done.stderr
-    assert "Imported 2 participants, 18 trials and 6 ratings." in done.stdout
+    assert "Experiment I: imported 2 participants, 18 trials and 6 ratings." in done.stdout
     done = run("report", tmp_path / "data", "--out", tmp_path / "out", "--bootstrap", "20",
                "--seed", "3")  # fmt: skip
     assert done.returncode == 0, done.stderr

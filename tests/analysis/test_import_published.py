@@ -25,7 +25,7 @@ def rows_of(folder: Path, participant: int = 3) -> pd.DataFrame:
 def test_a_release_becomes_one_session_a_participant(tmp_path: Path) -> None:
     source = write_release(tmp_path / "released")
     counts = import_published(source, tmp_path / "data")
-    assert counts == {"participants": 2, "trials": 18, "ratings": 6}
+    assert counts == {"I": {"participants": 2, "trials": 18, "ratings": 6}}
     folder = DataFolder(tmp_path / "data")
     assert folder.participants() == [3, 7]
     described = folder.description()
@@ -186,9 +186,12 @@ def test_missing_places_are_named(tmp_path: Path) -> None:
         import_published(tmp_path / "nowhere", tmp_path / "data")
     with pytest.raises(UserError, match=MAIN):
         import_published(tmp_path, tmp_path / "data")
-    (tmp_path / "experiment_II_main_preprocessed.csv").write_text("x")
-    with pytest.raises(UserError, match="experiment II"):
+    with pytest.raises(UserError, match="experiment_II_main_practice_catch_trials"):
         import_published(tmp_path, tmp_path / "data")
+    source = write_release(tmp_path / "released")
+    (source / "experiment_I_main_copy_preprocessed.csv").write_text("x")
+    with pytest.raises(UserError, match="several trial tables"):
+        import_published(source, tmp_path / "data")
 
 
 def test_a_unit_list_of_another_network_is_refused(tmp_path: Path) -> None:
