@@ -140,6 +140,15 @@ def run(
             help="Save a picture of every kind of screen (delays frames).",
         ),
     ] = None,
+    keyboard: Annotated[
+        str,
+        typer.Option(
+            "--keyboard",
+            metavar="NAME",
+            help="What reads the keys: auto, psychtoolbox or iohub. auto takes psychtoolbox "
+            "where it is safe.",
+        ),
+    ] = "auto",
 ) -> None:
     """Run one session: instructions, key test, practice, trials, scores, end.
 
@@ -178,6 +187,7 @@ def run(
         seed=seed,
         pace=pace,
         screenshots=screenshots,
+        keyboard=keyboard,
     )
     tell(run_session(options, offer=_offer if sys.stdin.isatty() and observer is None else None))
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 from typing import Protocol as Interface
 
+from experiment.keyboard import choose_backend, start_keyboard, stop_keyboard
 from experiment.observers import Observer
 from experiment.screens.base import Press, Screen
-from house.errors import UserError
-
-# Without real-time permission psychtoolbox's queue thread says so right after its start, and
-# prints through Python without holding Python's lock. The process crashes where the lock is
-# free at that moment, and where other Python code runs. It prints nothing later.
-_LOCK_HELD = 0.1
 
 
 class RawPress(Interface):
@@ -98,17 +91,21 @@ class PressCollector:
 
 
 class KeyboardResponses(PressCollector):
-    """The keyboard through psychtoolbox: time stamps do not depend on when we look.
+    """The keyboard: time stamps of its keys do not depend on when we look.
+
+    Parameters
+    ----------
+    wanted : {"auto", "psychtoolbox", "iohub"}
+        See `keyboard.choose_backend`.
 
     Raises
     ------
     UserError
-        If psychtoolbox is missing or sees no keyboard. PsychoPy itself would silently take a
-        backend that never gives any key.
+        If there is no keyboard that works; see `keyboard.start_keyboard`.
     """
 
-    def __init__(self) -> None:
-        self._device = start_keyboard()
+    def __init__(self, wanted: str = "auto") -> None:
+        self._device = start_keyboard(choose_backend(wanted))
         super().__init__(self._device)
 
     def expect(self, screen: Screen, onset: float) -> None:
@@ -126,92 +123,8 @@ class KeyboardResponses(PressCollector):
         }
 
     def close(self) -> None:
-        """Stop the queues."""
-        self._device.stop()
-
-
-def keyboard_problem(
-    have_psychtoolbox: bool, backend: str | None, buffers: int
-) -> UserError | None:
-    """Say what is wrong with a keyboard that PsychoPy made; None where all is well.
-
-    Parameters
-    ----------
-    have_psychtoolbox : bool
-        Whether psychtoolbox could be imported (`psychopy.hardware.keyboard.havePTB`).
-    backend : str or None
-        The backend PsychoPy took.
-    buffers : int
-        Number of devices it listens to.
-    """
-    libraries = (
-        "Install the version of psychtoolbox that constraints.txt names "
-        "(pip install -c constraints.txt psychtoolbox); newer ones need libjack and libasound."
-    )
-    if not have_psychtoolbox:
-        return UserError("psychtoolbox cannot be loaded", where="keyboard", remedy=libraries)
-    if backend != "ptb":
-        return UserError(
-            f'PsychoPy took the keyboard backend "{backend}" instead of psychtoolbox',
-            where="keyboard",
-            remedy=libraries,
-        )
-    if not buffers:
-        return UserError(
-            "psychtoolbox sees no keyboard",
-            where="keyboard",
-            remedy="Plug one in; under X11 check `xinput list`; on macOS allow the terminal "
-            "under Privacy & Security > Input Monitoring.",
-        )
-    return None
-
-
-def start_keyboard() -> Any:
-    """Start PsychoPy's keyboard on psychtoolbox and make sure that it really is that.
-
-    Returns
-    -------
-    psychopy.hardware.keyboard.KeyboardDevice
-
-    Raises
-    ------
-    UserError
-        See `keyboard_problem`.
-    """
-    try:
-        from psychopy.hardware import keyboard
-    except ImportError as error:
-        raise UserError(
-            f"PsychoPy's keyboard cannot be loaded ({error})",
-            where="keyboard",
-            remedy="Install this room: pip install -e '.[experiment]'.",
-        ) from error
-    if not keyboard.havePTB:
-        problem = keyboard_problem(False, None, 0)
-        assert problem is not None
-        raise problem
-    device = keyboard.KeyboardDevice(backend="ptb", waitForStart=True)
-    problem = keyboard_problem(keyboard.havePTB, device.getBackend(), len(device._buffers))
-    if problem is not None:
-        raise problem
-    start_queues(device)
-    return device
-
-
-def start_queues(device: Any) -> None:
-    """Start the queue of each device, keeping Python's interpreter lock after each start."""
-    for buffer in device._buffers.values():
-        buffer.start()
-        keep_interpreter_lock(_LOCK_HELD)
-
-
-def keep_interpreter_lock(seconds: float) -> None:
-    """Sleep without giving up the interpreter lock, so that no Python code runs meanwhile."""
-    # `ctypes.PyDLL`, unlike `CDLL`, calls C with the lock held.
-    if sys.platform == "win32":
-        ctypes.PyDLL("kernel32").Sleep(round(1000 * seconds))
-    else:
-        ctypes.PyDLL(None).usleep(round(1_000_000 * seconds))
+        """Stop listening."""
+        stop_keyboard(self._device)
 
 
 class ObserverResponses:

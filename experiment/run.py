@@ -58,6 +58,8 @@ class Options:
         Size of the window, None for the whole screen.
     pace : float
         How many times faster an observer is shown things.
+    keyboard : str
+        See `keyboard.choose_backend`.
     """
 
     protocol: str
@@ -74,6 +76,7 @@ class Options:
     seed: int = 0
     pace: float = 1.0
     screenshots: Path | None = None
+    keyboard: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def _open_stage(options: Options, chosen: Chosen, stack: ExitStack) -> tuple[Sta
         stage = VirtualStage()
     stack.callback(stage.close)
     if options.observer is None:
-        responses = KeyboardResponses()
+        responses = KeyboardResponses(options.keyboard)
     else:
         plan = chosen.plan
         observer = make_observer(options.observer, plan.seed, plan.participant, plan.session)

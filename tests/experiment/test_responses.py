@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from experiment.responses import PressCollector, keep_interpreter_lock, keyboard_problem
+from experiment.keyboard import choose_backend, keep_interpreter_lock, keyboard_problem
+from experiment.responses import PressCollector
+from house.errors import UserError
 
 
 @dataclass
@@ -125,25 +127,51 @@ def test_peeking_leaves_the_press_for_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("have", "backend", "buffers", "said"),
+    ("wanted", "have", "backend", "buffers", "said"),
     [
-        (False, None, 0, "psychtoolbox cannot be loaded"),
-        (True, "event", 0, 'took the keyboard backend "event"'),
-        (True, "iohub", 1, 'took the keyboard backend "iohub"'),
-        (True, "ptb", 0, "sees no keyboard"),
+        ("ptb", False, None, 0, "psychtoolbox cannot be loaded"),
+        ("ptb", True, "event", 0, 'took the keyboard backend "event"'),
+        ("ptb", True, "iohub", 1, 'took the keyboard backend "iohub"'),
+        ("ptb", True, "ptb", 0, "sees no keyboard"),
+        ("iohub", True, "event", 0, 'took the keyboard backend "event"'),
     ],
 )
 def test_a_keyboard_that_would_stay_silent(
-    have: bool, backend: str | None, buffers: int, said: str
+    wanted: str, have: bool, backend: str | None, buffers: int, said: str
 ) -> None:
-    problem = keyboard_problem(have, backend, buffers)
+    problem = keyboard_problem(wanted, have, backend, buffers)
     assert problem is not None
     assert said in str(problem)
     assert problem.remedy
 
 
 def test_a_keyboard_that_works() -> None:
-    assert keyboard_problem(True, "ptb", 1) is None
+    assert keyboard_problem("ptb", True, "ptb", 1) is None
+    assert keyboard_problem("iohub", False, "iohub", 0) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "real_time", "python", "expected"),
+    [
+        ("auto", True, (3, 11), "ptb"),
+        ("auto", True, (3, 12), "ptb"),
+        ("auto", False, (3, 11), "ptb"),
+        ("auto", False, (3, 12), "iohub"),
+        ("psychtoolbox", False, (3, 11), "ptb"),
+        ("iohub", True, (3, 11), "iohub"),
+    ],
+)
+def test_the_backend_is_one_that_does_not_crash(
+    wanted: str, real_time: bool, python: tuple[int, int], expected: str
+) -> None:
+    assert choose_backend(wanted, real_time, python) == expected
+
+
+def test_a_backend_that_would_crash_or_does_not_exist() -> None:
+    with pytest.raises(UserError, match=r"Python 3\.11, or --keyboard iohub"):
+        choose_backend("psychtoolbox", False, (3, 12))
+    with pytest.raises(UserError, match="There are: auto, psychtoolbox, iohub"):
+        choose_backend("usb")
 
 
 def test_no_python_code_runs_while_the_lock_is_kept() -> None:
