@@ -103,7 +103,7 @@ def test_cut_anywhere_and_resumed_it_is_the_same_session(bank_path: Path, tmp_pa
     whole = run_session(options(bank_path, tmp_path / "whole")).folder
     lines = whole.journal_path.read_bytes().splitlines(keepends=True)
     expected = [{k: v for k, v in row.items() if k not in TIMELESS} for row in whole.rows()]
-    for cut in range(1, len(lines), 3):
+    for cut in range(1, len(lines), 4):
         data = tmp_path / f"cut{cut}"
         folder = run_session(options(bank_path, data)).folder
         # As after a power cut: some whole lines, half of the next one, no table.
