@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.design import trial_count_numbers
+from analysis.further import further_estimates, with_models
 from analysis.inference import TEST_DETAIL_COLUMNS, run_tests
 from analysis.intervals import Resamples
 from analysis.load import Dataset
 from analysis.measures import DETAIL_COLUMNS, estimates, with_codes
+from analysis.mixed_models import fit_models
 
 BOOTSTRAP = 2000
 SEED = 20210503
@@ -69,9 +71,12 @@ def analyse(
             int(trials["participant_code"].max()) + 1, int(trials["unit_code"].max()) + 1,
             bootstrap, seed,
         )  # fmt: skip
-        numbers = estimates(trials, resamples).assign(experiment=label)
+        numbers = estimates(trials, resamples)
         step(f"Testing {label}")
-        tested = run_tests(trials).assign(experiment=label)
+        models = fit_models(trials)
+        tested = with_models(run_tests(trials), models).assign(experiment=label)
+        further = further_estimates(trials, resamples, models, seed)
+        numbers = pd.concat([numbers, further], ignore_index=True).assign(experiment=label)
         found.append(
             Results(
                 label, trials, numbers[list(DETAIL_COLUMNS)], tested[list(TEST_DETAIL_COLUMNS)],

@@ -11,6 +11,18 @@ MEASURES = {
     "confidence_share": "Share of confidence",
     "consistency": "Consistency",
     "intuitiveness": "Intuitiveness",
+    "intuitiveness_change": "Change of intuitiveness",
+    "d_prime": "Sensitivity d′",
+    "criterion": "Criterion",
+    "auroc2": "Type-2 ROC area",
+    "meta_d": "meta-d′",
+    "m_ratio": "M-ratio",
+    "agreement": "Agreement",
+    "cohen_kappa": "Cohen's κ",
+    "krippendorff_alpha": "Krippendorff's α",
+    "glmm_sd": "Spread, log odds of a right answer",
+    "lmm_log_rt_sd": "Spread, log response time",
+    "lmm_confidence_sd": "Spread, confidence",
 }
 TESTS = {
     "rm_anova": "Repeated-measures ANOVA",
@@ -19,6 +31,15 @@ TESTS = {
     "wilcoxon_participants": "Wilcoxon over participants",
     "wilcoxon_units": "Wilcoxon over units",
     "t_chance": "t against chance",
+    "mauchly": "Mauchly's sphericity",
+    "mixed_anova": "Mixed ANOVA, type III",
+    "t_independent": "Welch's t, two groups",
+    "equivalence": "Equivalence (TOST)",
+    "t_trend": "t of the trend over trials",
+    "glmm": "Logistic mixed model",
+    "glmm_slopes": "the same, with slopes",
+    "lmm_log_rt": "Mixed model of log time",
+    "lmm_confidence": "Mixed model of confidence",
 }
 TRIALS = {
     "all": "main trials",
@@ -51,6 +72,17 @@ def p_value(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return NONE
     return "< .001" if value < 0.001 else proportion(min(value, 1.0))
+
+
+def bayes_factor(value: float | None) -> str:
+    """Write a Bayes factor for a difference: `.21`, `5.1`, `1,200`; beyond 10,000 as `> 10,000`."""
+    if value is None or math.isnan(value):
+        return NONE
+    if value > 10_000:
+        return "> 10,000"
+    if value < 0.001:
+        return "< .001"
+    return f"{value:,.0f}" if value >= 100 else proportion(value, 2 if value < 10 else 1)
 
 
 def p_phrase(value: float | None) -> str:

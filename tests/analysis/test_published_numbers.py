@@ -72,7 +72,6 @@ def test_uncorrected_p_of_accuracy_and_f(published_results: Results) -> None:
         contrast="synthetic-natural",
     )  # fmt: skip
     assert round(post["p"], 3) == 0.005
-    assert post["primary"]
     anova = one(published_results.tests, measure="accuracy", test="rm_anova")
     assert round(anova["statistic"], 1) == 132.6
     assert (anova["df1"], anova["df2"]) == (2, 18)
