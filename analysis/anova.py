@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import optimize, special, stats
+import pingouin
 
-Floats = NDArray[np.float64]
+from analysis.t_tests import TTest, t_result
+
+FEWEST = 3
+"""Fewest participants of a repeated-measures ANOVA (pingouin's limit)."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class Anova:
         F test without correction.
     p_gg, epsilon : float
         p after the Greenhouse-Geisser correction, and its epsilon (1 for two conditions).
+    mauchly_w, mauchly_p : float
+        Mauchly's test of sphericity; NaN for two conditions, which are spherical, and for fewer
+        participants than conditions.
     partial_eta_squared : float
         SS_condition / (SS_condition + SS_error).
     error_mean_square : float
@@ -36,12 +41,14 @@ class Anova:
     p: float
     p_gg: float
     epsilon: float
+    mauchly_w: float
+    mauchly_p: float
     partial_eta_squared: float
     error_mean_square: float
 
 
 def repeated_measures_anova(wide: pd.DataFrame) -> Anova | None:
-    """Compare conditions within participants.
+    """Compare conditions within participants, with pingouin.
 
     Parameters
     ----------
@@ -51,143 +58,51 @@ def repeated_measures_anova(wide: pd.DataFrame) -> Anova | None:
     Returns
     -------
     Anova or None
-        None where it is not defined: fewer than two participants or conditions, or no
+        None where it is not defined: fewer than three participants or two conditions, or no
         variation left once participants and conditions are taken out.
-
-    Notes
-    -----
-    The sums of squares are written out: pingouin 0.7 divides by zero for two participants, and
-    statsmodels needs a dense column for each participant, which thousands of them cannot have.
-    Both are what the tests compare with.
     """
-    values = wide.to_numpy(dtype=float)
-    n, k = values.shape
-    if n < 2 or k < 2:
+    n, k = wide.shape
+    if n < FEWEST or k < 2 or not _has_error(wide.to_numpy(dtype=float)):
         return None
-    middle = values.mean()
-    condition_square = n * ((values.mean(axis=0) - middle) ** 2).sum()
-    residual = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + middle
-    error_square = (residual**2).sum()
-    if error_square <= 1e-20 * max(1.0, (values**2).sum()):
-        return None
-    df1, df2 = float(k - 1), float((n - 1) * (k - 1))
-    f = float((condition_square / df1) / (error_square / df2))
-    epsilon = greenhouse_geisser(values)
+    # Conditions may have any name, also that of a column of pingouin's own tables.
+    plain = pd.DataFrame(wide.to_numpy(dtype=float), columns=[f"level{i}" for i in range(k)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = pingouin.rm_anova(plain, detailed=True, correction=True, effsize="np2")
+    effect, error = table.iloc[0], table.iloc[1]
+    spherical = k == 2
+    testable = not spherical and n >= k
     return Anova(
-        f=f,
-        df1=df1,
-        df2=df2,
-        p=float(stats.f.sf(f, df1, df2)),
-        p_gg=float(stats.f.sf(f, epsilon * df1, epsilon * df2)),
-        epsilon=epsilon,
-        partial_eta_squared=float(condition_square / (condition_square + error_square)),
-        error_mean_square=float(error_square / df2),
+        f=float(effect["F"]),
+        df1=float(effect["DF"]),
+        df2=float(error["DF"]),
+        p=float(effect["p_unc"]),
+        p_gg=float(effect["p_unc" if spherical else "p_GG_corr"]),
+        epsilon=1.0 if spherical else float(effect["eps"]),
+        mauchly_w=float(effect["W_spher"]) if testable else float("nan"),
+        mauchly_p=float(effect["p_spher"]) if testable else float("nan"),
+        partial_eta_squared=float(effect["np2"]),
+        error_mean_square=float(error["MS"]),
     )
 
 
-def greenhouse_geisser(values: Floats) -> float:
-    """Greenhouse and Geisser's epsilon, 1 / (k - 1) to 1; 1 for two conditions.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (n, k)
-        One row a participant, n at least 2.
-
-    Notes
-    -----
-    From the covariance S of the conditions, centred by rows and columns:
-    trace(S)^2 / ((k - 1) sum of squares of S).
-    """
-    k = values.shape[1]
-    if k == 2:
-        return 1.0
-    covariance = np.cov(values.T)
-    rows = covariance.mean(axis=0)
-    centred = covariance - rows - rows[:, None] + covariance.mean()
-    return float(np.trace(centred) ** 2 / ((k - 1) * (centred**2).sum()))
+def _has_error(values: np.ndarray) -> bool:
+    residual = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
+    return bool((residual**2).sum() > 1e-20 * max(1.0, (values**2).sum()))
 
 
-@dataclass(frozen=True)
-class PairwiseT:
-    """A t test of one contrast; `d` is t / sqrt(n) and comes with its 95 % interval."""
-
-    contrast: str
-    difference: float
-    t: float
-    df: float
-    p: float
-    d: float
-    d_low: float
-    d_high: float
-    n: int
-
-
-def pooled_posthoc(wide: pd.DataFrame, anova: Anova) -> list[PairwiseT]:
+def pooled_posthoc(wide: pd.DataFrame, anova: Anova) -> list[TTest]:
     """Compare every pair of conditions with the error of the whole ANOVA.
 
     These are the paper's printed comparisons: t = difference / sqrt(2 MS_error / n) with the
     error's degrees of freedom, 18 for three conditions and ten participants. Multiply p by the
-    number of pairs for the Bonferroni correction.
+    number of pairs for the Bonferroni correction. No library at hand computes them: pingouin's
+    and statsmodels' pairwise tests take each pair's own error.
     """
     n = len(wide)
     found = []
     for first, second in combinations(wide.columns, 2):
         difference = float(wide[first].mean() - wide[second].mean())
-        t = difference / np.sqrt(2 * anova.error_mean_square / n)
-        found.append(_t_result(f"{first}-{second}", difference, t, anova.df2, n))
+        error = float(np.sqrt(2 * anova.error_mean_square / n))
+        found.append(t_result(f"{first}-{second}", difference, error, anova.df2, n))
     return found
-
-
-def one_sample_t(values: Floats, against: float, contrast: str) -> PairwiseT | None:
-    """Test a mean, or a mean difference, of one value a participant.
-
-    Returns
-    -------
-    PairwiseT or None
-        None for fewer than two values or where all of them are equal: t has no meaning there.
-    """
-    n = len(values)
-    if n < 2:
-        return None
-    spread = float(np.std(values, ddof=1))
-    if spread <= 1e-12 * max(1.0, float(np.max(np.abs(values)))):
-        return None
-    difference = float(np.mean(values) - against)
-    return _t_result(contrast, difference, difference / (spread / np.sqrt(n)), n - 1, n)
-
-
-def _t_result(contrast: str, difference: float, t: float, df: float, n: int) -> PairwiseT:
-    p = float(2 * stats.t.sf(abs(t), df))
-    low, high = noncentrality_interval(t, df)
-    root = float(np.sqrt(n))
-    return PairwiseT(
-        contrast, difference, float(t), float(df), p, float(t) / root, low / root, high / root, n
-    )
-
-
-@lru_cache
-def _quadrature() -> tuple[Floats, Floats]:
-    """Nodes and weights of Gauss and Legendre, which take longer to make than to use."""
-    nodes, weights = np.polynomial.legendre.leggauss(200)
-    return nodes, weights
-
-
-def noncentrality_interval(t: float, df: float, level: float = 0.95) -> tuple[float, float]:
-    """Interval of the noncentrality of a t statistic, by inverting the noncentral t test.
-
-    Divided by sqrt(n) it is the interval of d_z (Steiger & Fouladi 1997).
-    """
-    # P(T <= t) = E[Phi(t sqrt(V / df) - delta)] over V ~ chi-square(df). scipy's own noncentral
-    # t returns NaN in the far tails that this search passes through.
-    nodes, weights = _quadrature()
-    scaled = t * np.sqrt(2 * special.gammaincinv(df / 2, (nodes + 1) / 2) / df)
-
-    def end(probability: float) -> float:
-        def gap(noncentrality: float) -> float:
-            return float(weights @ special.ndtr(scaled - noncentrality) / 2) - probability
-
-        width = 10 + 3 * abs(t)
-        return float(optimize.brentq(gap, t - width, t + width, xtol=1e-10))
-
-    tail = (1 - level) / 2
-    return end(1 - tail), end(tail)

@@ -12,9 +12,7 @@ from analysis.cells import FACTORS, ordered
 from analysis.design import Table
 from analysis.words import (
     MEASURES,
-    MINUS,
     NONE,
-    TESTS,
     TRIALS,
     count,
     interval,
@@ -22,8 +20,6 @@ from analysis.words import (
     measured,
     number,
     p_phrase,
-    p_value,
-    proportion,
 )
 
 PLUS_MINUS = "±"
@@ -82,7 +78,7 @@ def headline(tests: pd.DataFrame, names: list[str], who: str = "Participants") -
             _reason(tests) + "."
         )
     row = (primary if len(primary) else main).iloc[0]
-    first, second = _sides(str(row["contrast"]), names)
+    first, second = sides(str(row["contrast"]), names)
     points = 100 * row["difference"]
     # Compare as it is shown: a difference that rounds to nothing has no direction.
     if abs(points) < 0.05:
@@ -100,7 +96,7 @@ def headline(tests: pd.DataFrame, names: list[str], who: str = "Participants") -
     )
 
 
-def _sides(contrast: str, names: list[str]) -> tuple[str, str]:
+def sides(contrast: str, names: list[str]) -> tuple[str, str]:
     """Split a contrast into its two conditions, whose own names may hold a hyphen."""
     for pair in product(names, [*names, "chance"]):
         if "-".join(pair) == contrast:
@@ -179,70 +175,6 @@ def factor_tables(estimates: pd.DataFrame, names: list[str]) -> list[dict[str, A
              "table": Table([factor.capitalize(), *names], rows)}
         )  # fmt: skip
     return found
-
-
-def tables_of_tests(tests: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
-    """All tests, one table for each measure and set of trials."""
-    found = []
-    for keys, group in tests.groupby(["measure", "trials"], sort=False):
-        measure, trials = (str(k) for k in keys)
-        rows = [_test_cells(row, names) for _, row in group.iterrows()]
-        published = [str(t) == "rm_anova_posthoc" for t in group["test"]]
-        found.append(
-            {
-                "title": f"{MEASURES[measure]}, {TRIALS[trials]}",
-                "adjustment": _adjustments(group),
-                "heads": ["Test", "Contrast", "Statistic", "p", "p adjusted", "Effect", "n",
-                          "Notes"],
-                "rows": list(zip(rows, published, strict=True)),
-            }
-        )  # fmt: skip
-    return found
-
-
-def _adjustments(group: pd.DataFrame) -> str:
-    """Say once for a table what its adjusted p values are."""
-    families = sorted({a for a in group["adjustment"] if a.startswith("bonferroni")})
-    text = listed([a.replace("bonferroni x ", "Bonferroni × ") for a in families])
-    anova = "Greenhouse-Geisser for the ANOVA"
-    return f"Adjusted p: {anova}{f', {text} for the others' if text else ''}."
-
-
-def _test_cells(row: pd.Series[Any], names: list[str]) -> list[str]:
-    first, second = _sides(str(row["contrast"]), names)
-    contrast = f"{first} {MINUS} {second}" if second else first
-    effect = ""
-    if math.isfinite(row["effect"]):
-        name = {"partial eta squared": "η²ₚ", "rank-biserial correlation": "r"}.get(
-            row["effect_name"], row["effect_name"].split(" ")[0].replace("d_z", "d")
-        )
-        effect = f"{name} = {proportion(row['effect'], 2)}"
-        if math.isfinite(row["ci_low"]):
-            effect += f" [{number(row['ci_low'])}, {number(row['ci_high'])}]"
-    return [
-        TESTS[str(row["test"])], contrast, _statistic(row), p_value(row["p"]),
-        p_value(row["p_adjusted"]), effect or NONE, str(row["n"]), _short_note(str(row["note"])),
-    ]  # fmt: skip
-
-
-def _short_note(note: str) -> str:
-    """Leave out of a note what the heading of the table and the method say for all rows."""
-    kept = [part for part in note.split("; ") if part != "exact"]
-    short = "; ".join(kept).replace("Greenhouse-Geisser epsilon 0.", "GG ε = .")
-    return short.replace("Greenhouse-Geisser epsilon", "GG ε =").replace(
-        " between the conditions", ""
-    )
-
-
-def _statistic(row: pd.Series[Any]) -> str:
-    if not math.isfinite(row["statistic"]):
-        return NONE
-    name = str(row["statistic_name"])
-    if name == "F":
-        return f"F({row['df1']:.0f}, {row['df2']:.0f}) = {number(row['statistic'], 1)}"
-    if name == "t":
-        return f"t({row['df1']:.0f}) = {number(row['statistic'])}"
-    return f"{name} = {number(row['statistic'], 1)}"
 
 
 def notices(sessions: pd.DataFrame) -> list[dict[str, str]]:

@@ -199,7 +199,7 @@ def to_trial_tables(release: Release) -> dict[int, pd.DataFrame]:
 
 def _main_rows(trials: pd.DataFrame, units: dict[UnitCode, CodedUnit]) -> pd.DataFrame:
     chosen = {"a": "lower", "b": "upper"}
-    scheme = "Min+Max 9"
+    scheme: str | list[str] = "Min+Max 9"
     if "instruction_grid_mode" in trials:
         pairs = zip(trials["instruction_grid_mode"], trials["n_instruction_patches"], strict=True)
         scheme = [SCHEMES[pair] for pair in pairs]

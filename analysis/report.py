@@ -22,10 +22,10 @@ from analysis.prose import (
     headline,
     notices,
     select,
-    tables_of_tests,
     undefined,
 )
 from analysis.style import Picture, colour
+from analysis.tables_of_tests import tables_of_tests
 from analysis.words import count, listed, measured
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -104,7 +104,7 @@ def test_tests_of_a_whole_data_set_are_all_defined(trials: pd.DataFrame) -> None
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"participants": 1}, "fewer than two"),
+        ({"participants": 1}, "fewer than three"),
         ({"participants": 4, "conditions": ("natural",)}, "one condition"),
         ({"participants": 4, "correct": lambda c, u: True}, "no variation left"),
     ],
