@@ -48,7 +48,8 @@ def main() -> None:
     report = reports_directory() / "demo"
     step(
         "1/5  Stimuli: the images that activate each unit most and least",
-        *("generation", "build", "demo", "--out", shown(bank)),
+        # Forced: what the demo made is the demo's to replace; an up-to-date bank is kept.
+        *("generation", "build", "demo", "--out", shown(bank), "--force"),
     )
     step(
         "2/5  Contact sheets of the bank",
