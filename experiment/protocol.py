@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,12 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from house.errors import UserError
 from house.names import find_embedded
-from house.tables import read_toml, validate
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from house.tables import parse_toml, read_toml, validate
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 
@@ -188,11 +182,7 @@ def parse_protocol(text: str, where: str) -> Protocol:
     UserError
         If it is no TOML or not a protocol.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"this protocol is not valid TOML: {error}", where=where) from error
-    return validate(Protocol, data, where)
+    return validate(Protocol, parse_toml(text, "protocol", where), where)
 
 
 def load_protocol(name_or_path: str) -> tuple[Protocol, str]:

@@ -29,13 +29,27 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         If the file is missing, unreadable or not TOML; the message names the line.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_toml(Path(path).read_text(encoding="utf-8"), what, str(path))
     except FileNotFoundError:
         raise UserError(f"there is no such {what} file", where=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UserError(f"this {what} is not valid TOML: {error}", where=str(path)) from error
     except OSError as error:
         raise UserError(f"cannot read this {what} ({error.strerror})", where=str(path)) from error
+
+
+def parse_toml(text: str, what: str, where: str) -> dict[str, Any]:
+    """Read TOML from a text that came from `where`.
+
+    Raises
+    ------
+    UserError
+        If it is not TOML; the message names the line.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"this {what} is not valid TOML: {error}", where=where) from error
 
 
 def validate(model: type[Model], data: Any, where: str) -> Model:

@@ -26,13 +26,14 @@ suits() {
 }
 find_python() {
     local candidate
-    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.11 python3.12 /usr/bin/python3.11 /usr/bin/python3.12; do
+    # 3.11 first: psychtoolbox's keyboard needs no special permission there.
+    for candidate in ${PYTHON:+"$PYTHON"} python3.11 /usr/bin/python3.11 python3 python3.12 /usr/bin/python3.12; do
         if suits "$candidate"; then command -v "$candidate"; return; fi
         [ "$candidate" != "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not Python 3.11 or 3.12, which PsychoPy needs."
     done
     if command -v uv >/dev/null 2>&1; then
         uv python find '>=3.11,<3.13' 2>/dev/null && return
-        uv python install 3.12 >&2 && uv python find 3.12 && return
+        uv python install 3.11 >&2 && uv python find 3.11 && return
     fi
     return 1
 }

@@ -14,10 +14,10 @@ import numpy as np
 FORMAT = "exemplary-stimulus-bank"
 SCHEMA_VERSION = 1
 
-SIGNS = ("min", "max")
-"""Order of the sign axis everywhere: minimally, then maximally activating."""
-
 Sign = Literal["min", "max"]
+
+SIGNS: tuple[Sign, Sign] = ("min", "max")
+"""Order of the sign axis everywhere: minimally, then maximally activating."""
 
 ROLES = ("main", "practice", "catch", "intuitiveness")
 SELECTIONS = ("random", "hand-picked")
