@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from house.errors import UserError
 from house.names import find_embedded
 from house.tables import parse_toml, read_toml, validate
 

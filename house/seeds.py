@@ -22,8 +22,8 @@ def seed_sequence(root: int, *names: str | int) -> np.random.SeedSequence:
     Returns
     -------
     numpy.random.SeedSequence
-        Entropy `root`, spawn key the first 128 bits of the SHA-256 of the names as JSON. A spawn key
-        is what `SeedSequence.spawn` sets too; naming the children makes them independent of
+        Entropy `root`, spawn key the first 128 bits of the SHA-256 of the names as JSON. A spawn
+        key is what `SeedSequence.spawn` sets too; naming the children makes them independent of
         how many came before.
     """
     if root < 0:
