@@ -149,11 +149,13 @@ class StimulusBank:
     def units(self) -> tuple[Unit, ...]:
         """All units in the bank's order."""
         columns = {}
-        for name in schema.UNIT_COLUMNS:
+        present = [n for n in schema.OPTIONAL_UNIT_COLUMNS if f"units/{n}" in self._file]
+        for name in (*schema.UNIT_COLUMNS, *present):
             dataset = self._file[f"units/{name}"]
             text = h5py.check_string_dtype(dataset.dtype) is not None
             columns[name] = list(dataset.asstr()[:]) if text else [int(v) for v in dataset[:]]
-        return tuple(Unit(*values) for values in zip(*columns.values(), strict=True))
+        rows = zip(*columns.values(), strict=True)
+        return tuple(Unit(**dict(zip(columns, values, strict=True))) for values in rows)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -271,7 +273,8 @@ class StimulusBank:
         """
         try:
             return schema.combine_hashes(
-                (name, schema.hash_dataset(self._file[name])) for name in schema.VISIBLE
+                (name, schema.hash_dataset(self._file[name]))
+                for name in schema.visible_datasets(self._file)
             )
         except OSError as error:
             raise _damaged(self.path, str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +23,8 @@ ROLES = ("main", "practice", "catch", "intuitiveness")
 SELECTIONS = ("random", "hand-picked")
 
 UNIT_COLUMNS = ("unit_id", "layer", "layer_index", "branch", "channel", "selection", "role")
+# Stored where at least one unit belongs to a set, and absent elsewhere.
+OPTIONAL_UNIT_COLUMNS = ("set",)
 NATURAL_COLUMNS = ("name", "sha256", "label", "licence", "author")
 
 # What a participant can see decides the content checksum; measured activations, curves and the
@@ -43,6 +45,7 @@ MEASURED = (
     *(f"natural/{column}" for column in NATURAL_COLUMNS),
 )
 DATASETS = (*VISIBLE, *MEASURED)
+OPTIONAL = tuple(f"units/{column}" for column in OPTIONAL_UNIT_COLUMNS)
 
 ATTRIBUTES = ("format", "schema_version", "name", "content_sha256", "recipe", "provenance")
 
@@ -69,6 +72,8 @@ class Unit:
         How the unit was chosen: random or hand-picked.
     role : str
         main, practice, catch or intuitiveness.
+    set : str
+        Which of several lists within its role the unit belongs to, such as ``a``; empty = none.
     """
 
     unit_id: str
@@ -78,6 +83,7 @@ class Unit:
     channel: int
     selection: str = "random"
     role: str = "main"
+    set: str = ""
 
 
 def unit_id(layer: str, branch: str, channel: int) -> str:
@@ -125,6 +131,17 @@ def combine_hashes(parts: Iterable[tuple[str, str]]) -> str:
     for name, value in sorted(parts):
         digest.update(f"{name} {value}\n".encode())
     return digest.hexdigest()
+
+
+def visible_datasets(present: Container[str]) -> tuple[str, ...]:
+    """Name the data sets of a file that decide its content checksum.
+
+    Parameters
+    ----------
+    present : container of str
+        Names of the file's data sets, or the file.
+    """
+    return (*VISIBLE, *(name for name in OPTIONAL if name in present))
 
 
 def expected_dtype(name: str) -> Any:

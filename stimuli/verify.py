@@ -90,6 +90,7 @@ def _check_structure(file: h5py.File, found: Verification) -> None:
         "natural/batches": (u, 2, b, p),
         "natural/batch_ranks": (u, 2, b, p),
     }
+    shapes |= {name: (u,) for name in schema.OPTIONAL if name in file}
     for name, shape in shapes.items():
         dataset = file[name]
         if dataset.shape != shape:
@@ -104,11 +105,12 @@ def _check_structure(file: h5py.File, found: Verification) -> None:
 
 def _check_checksums(file: h5py.File, bank: StimulusBank, found: Verification) -> None:
     digests = {}
-    for name in schema.DATASETS:
+    visible = schema.visible_datasets(file)
+    for name in (*visible, *schema.MEASURED):
         digests[name] = schema.hash_dataset(file[name])
         if file[name].attrs.get("sha256") != digests[name]:
             found.problems.append(f"{name} does not match its checksum: the file was changed")
-    found.content_sha256 = schema.combine_hashes((name, digests[name]) for name in schema.VISIBLE)
+    found.content_sha256 = schema.combine_hashes((name, digests[name]) for name in visible)
     if found.content_sha256 != bank.content_sha256:
         found.problems.append("the content does not match the bank's content checksum")
 

@@ -199,6 +199,10 @@ class BankWriter:
     def _write_units(self) -> None:
         for column in schema.UNIT_COLUMNS:
             self._create(f"units/{column}", data=[getattr(unit, column) for unit in self.units])
+        for column in schema.OPTIONAL_UNIT_COLUMNS:
+            values = [getattr(unit, column) for unit in self.units]
+            if any(values):
+                self._create(f"units/{column}", data=values)
 
     def _create(self, name: str, shape: tuple[int, ...] | None = None, data: Any = None) -> None:
         dtype = schema.expected_dtype(name)
@@ -213,12 +217,11 @@ class BankWriter:
                 if (u, s) not in self._written:
                     raise ValueError(f"{unit.unit_id} has no {sign} synthetic images")
         digests = {}
-        for name in schema.DATASETS:
+        visible = schema.visible_datasets(self._file)
+        for name in (*visible, *schema.MEASURED):
             digests[name] = schema.hash_dataset(self._file[name])
             self._file[name].attrs["sha256"] = digests[name]
-        self.content_sha256 = schema.combine_hashes(
-            (name, digests[name]) for name in schema.VISIBLE
-        )
+        self.content_sha256 = schema.combine_hashes((name, digests[name]) for name in visible)
         attributes = self._file.attrs
         attributes["format"] = schema.FORMAT
         attributes["schema_version"] = schema.SCHEMA_VERSION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,13 @@ def small_units() -> list[Unit]:
     ]
 
 
-def write_small_bank(path: Path, seed: int = 0, before_exit: Callable | None = None) -> str:
+def write_small_bank(
+    path: Path,
+    seed: int = 0,
+    before_exit: Callable | None = None,
+    units: Sequence[Unit] = tuple(small_units()),
+) -> str:
     rng = np.random.default_rng(seed)
-    units = small_units()
     n = 20
     with BankWriter(
         path,

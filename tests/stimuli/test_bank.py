@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -49,6 +50,29 @@ def test_the_same_content_has_the_same_checksum_and_other_content_another(tmp_pa
     assert write_small_bank(tmp_path / "c.h5", seed=1) != first
     with StimulusBank(tmp_path / "a.h5") as bank:
         assert bank.content_sha256 == bank.compute_content_sha256() == first
+
+
+def test_a_units_set_is_stored_counts_and_is_checked_and_may_be_absent(tmp_path):
+    plain = write_small_bank(tmp_path / "plain.h5")
+    with h5py.File(tmp_path / "plain.h5") as file:
+        assert "set" not in file["units"]
+    units = [replace(unit, set=name) for unit, name in zip(small_units(), ("a", ""), strict=True)]
+    path = tmp_path / "sets.h5"
+    content = write_small_bank(path, units=units)
+    assert content != plain
+    with StimulusBank(path) as bank:
+        assert bank.units == tuple(units)
+        assert bank.content_sha256 == bank.compute_content_sha256() == content
+    found = verify_bank(path)
+    assert found.ok
+    assert found.content_sha256 == content
+    with h5py.File(path, "r+") as file:
+        file["units/set"][1] = "b"
+    assert any("units/set" in problem for problem in verify_bank(path).problems)
+    with h5py.File(path, "r+") as file:
+        del file["units/set"]
+        file.create_dataset("units/set", data=np.zeros(3, np.int32))
+    assert any("units/set has shape" in problem for problem in verify_bank(path).problems)
 
 
 def test_reading_needs_no_torch_and_no_psychopy(bank_path):
