@@ -10,8 +10,8 @@ import pandas as pd
 TRIAL_SETS = ("all", "correct", "incorrect", "catch", "practice", "repeated")
 """Sets of trials; "all" means main trials that are not catch trials."""
 
-FACTORS = ("layer", "branch", "selection", "scheme", "expertise", "confidence", "unit",
-           "participant")  # fmt: skip
+FACTORS = ("layer", "branch", "selection", "scheme", "expertise", "confidence", "block_half",
+           "unit", "participant")  # fmt: skip
 """What a number can be broken down by, besides the condition."""
 
 CONDITION_ORDER = ("synthetic", "natural", "none")
@@ -21,6 +21,8 @@ _FIXED_ORDERS = {
     "selection": ("random", "hand-picked"),
     "scheme": ("Max 1", "Min+Max 1", "Max 9", "Min+Max 9"),
     "expertise": ("expert", "lay"),
+    "block_half": ("first", "second"),
+    "moment": ("beginning", "end"),
 }
 
 

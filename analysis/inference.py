@@ -5,12 +5,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from analysis.cells import conditions, trial_set
 from analysis.comparisons import against_chance, compare
+from analysis.factor_tests import (
+    group_rows,
+    half_rows,
+    level_rows,
+    mixed_anova_rows,
+    roles,
+    selection_rows,
+    trend_rows,
+)
+from analysis.intuitiveness import intuitiveness_tests
 
 TEST_COLUMNS = (
     "experiment", "measure", "trials", "test", "contrast", "factor", "level", "statistic_name",
@@ -50,14 +61,28 @@ def run_tests(trials: pd.DataFrame) -> pd.DataFrame:
         data has a row without numbers, and `note` says why.
     """
     names = conditions(trials)
+    main = trial_set(trials, "all")
+    kinds = roles(main)
     rows: list[dict[str, Any]] = []
+
+    def add(measure: str, chosen: str, found: Iterable[dict[str, Any]]) -> None:
+        rows.extend({"measure": measure, "trials": chosen, **row} for row in found)
+
     for measure, column, chosen in MEASURES:
         part = trial_set(trials, chosen)
         part = part[part[column].notna()]
-        for row in compare(part, measure, column, names):
-            rows.append({"measure": measure, "trials": chosen, **row})
-    for row in against_chance(trial_set(trials, "all"), names):
-        rows.append({"measure": "accuracy", "trials": "all", **row})
+        add(measure, chosen, compare(part, measure, column, names))
+        add(measure, chosen, mixed_anova_rows(part, column, kinds))
+        if chosen != "incorrect":
+            add(measure, chosen, group_rows(part, column, measure, kinds))
+    add("accuracy", "all", against_chance(main, names))
+    add("accuracy", "all", level_rows(main, "correct", "accuracy", kinds))
+    add("accuracy", "all", selection_rows(main))
+    add("accuracy", "all", half_rows(main))
+    add("accuracy", "all", trend_rows(main, "correct"))
+    add("rt", "all", trend_rows(main[main["rt"].notna()], "rt"))
+    for measure, found in intuitiveness_tests(trials):
+        add(measure, "all", [found])
     table = pd.DataFrame(rows, columns=list(TEST_DETAIL_COLUMNS))
     table = table.astype(dict.fromkeys(_NUMBERS, float))
     for column in ("factor", "level", "note", "adjustment"):

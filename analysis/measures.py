@@ -7,14 +7,16 @@ at most two factors. `ESTIMATE_COLUMNS` is read by other programs and does not c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.cells import FACTORS, TRIAL_SETS, factor_trials, ordered, trial_set
-from analysis.intervals import Estimate, Resamples, estimate
+from analysis.estimate_rows import by_condition, estimate_of, row_of
+from analysis.intervals import Resamples
+from analysis.intuitiveness import intuitiveness_rows
+from analysis.order import with_order
 
 ESTIMATE_COLUMNS = (
     "experiment", "measure", "statistic", "trials", "condition", "factor", "level", "factor2",
@@ -30,9 +32,11 @@ CONFIDENCE_LEVELS = (1, 2, 3)
 _USED = ("participant", "session", "trial", "trial_type", "condition", "correct", "rt",
          "confidence", "rating", "choice", "query_upper", "query_lower", "repeated_of",
          "participant_code", "unit_code", "layer", "branch", "selection", "scheme", "expertise",
-         "unit")  # fmt: skip
+         "unit", "block_half", "moment")  # fmt: skip
 _SHARE = (0.0, 1.0)
 _FINE = ("unit", "participant")
+_PAIRS = (("scheme", "expertise"), ("layer", "branch"))
+"""Factors that are also looked at together."""
 
 
 def estimates(trials: pd.DataFrame, resamples: Resamples) -> pd.DataFrame:
@@ -55,7 +59,7 @@ def estimates(trials: pd.DataFrame, resamples: Resamples) -> pd.DataFrame:
         *_performance(trials, resamples),
         *_confidence_shares(trials, resamples),
         *_consistency(trials, resamples),
-        *_intuitiveness(trials, resamples),
+        *intuitiveness_rows(trials, resamples),
     ]
     table = pd.DataFrame(rows, columns=list(DETAIL_COLUMNS))
     numbers = ["estimate", "two_sem", "ci_low", "ci_high", "bootstrap_low", "bootstrap_high"]
@@ -63,8 +67,11 @@ def estimates(trials: pd.DataFrame, resamples: Resamples) -> pd.DataFrame:
 
 
 def with_codes(trials: pd.DataFrame) -> pd.DataFrame:
-    """Number participants and units from 0, in sorted order; trials without a unit get -1."""
-    return trials.assign(
+    """Number participants and units from 0, in sorted order, and say when trials were given.
+
+    Trials without a unit get the code -1; see `order.with_order` for the other columns.
+    """
+    return with_order(trials).assign(
         participant_code=pd.factorize(trials["participant"], sort=True)[0].astype(np.int64),
         unit_code=pd.factorize(trials["unit"], sort=True)[0].astype(np.int64),
     )
@@ -88,6 +95,25 @@ def _performance(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[st
             for level in levels:
                 part = present[texts == level]
                 yield from _measured(part, name, resamples, {"factor": factor, "level": level})
+    for pair in _PAIRS:
+        yield from _two_factors(trial_set(trials, "all"), pair, resamples)
+
+
+def _two_factors(
+    trials: pd.DataFrame, pair: tuple[str, str], resamples: Resamples
+) -> Iterator[dict[str, Any]]:
+    """Accuracy by condition and two factors, where both vary."""
+    present = trials[trials[pair[0]].notna() & trials[pair[1]].notna()]
+    if any(present[factor].nunique() < 2 for factor in pair):
+        return
+    one, other = (present[factor].astype(str) for factor in pair)
+    for level in ordered(one.unique(), pair[0]):
+        for level2 in ordered(other.unique(), pair[1]):
+            part = present[(one == level) & (other == level2)]
+            for condition, cell in by_condition(part):
+                found = estimate_of(cell, "correct", resamples, "mean", _SHARE)
+                yield row_of("accuracy", "mean", "all", condition, found, pair[0], level,
+                             pair[1], level2)  # fmt: skip
 
 
 def _measured(
@@ -109,22 +135,29 @@ def _measured(
             continue
         if fine and statistic == "median":
             continue
-        for condition, part in _by_condition(trials[trials[column].notna()]):
+        for condition, part in by_condition(trials[trials[column].notna()]):
             used = none if fine or (place and statistic == "median") else resamples
-            found = _estimate(part, column, used, statistic, bounds)
-            yield _row(measure, statistic, name, condition, found, **place)
+            found = estimate_of(part, column, used, statistic, bounds)
+            yield row_of(measure, statistic, name, condition, found, **place)
 
 
 def _confidence_shares(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[str, Any]]:
     """How often each level of confidence was given, over all and over right and wrong answers."""
     for name in ("all", "correct", "incorrect"):
         chosen = trial_set(trials, name)
-        for condition, part in _by_condition(chosen[chosen["confidence"].notna()]):
-            for level in CONFIDENCE_LEVELS:
-                given = part.assign(given=(part["confidence"] == level).astype(float))
-                found = _estimate(given, "given", resamples, "mean", _SHARE)
-                place = {"factor": "confidence", "level": str(level)}
-                yield _row("confidence_share", "mean", name, condition, found, **place)
+        chosen = chosen[chosen["confidence"].notna()]
+        places: list[tuple[str, str, pd.DataFrame]] = [("", "", chosen)]
+        for factor in ("scheme", "expertise"):
+            texts = chosen[factor].astype(str).where(chosen[factor].notna())
+            levels = ordered(texts.dropna().unique(), factor)
+            places += [(factor, at, chosen[texts == at]) for at in levels if len(levels) > 1]
+        for factor2, level2, some in places:
+            for condition, part in by_condition(some):
+                for level in CONFIDENCE_LEVELS:
+                    given = part.assign(given=(part["confidence"] == level).astype(float))
+                    found = estimate_of(given, "given", resamples, "mean", _SHARE)
+                    yield row_of("confidence_share", "mean", name, condition, found,
+                                 "confidence", str(level), factor2, level2)  # fmt: skip
 
 
 def _consistency(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[str, Any]]:
@@ -141,9 +174,9 @@ def _consistency(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[st
     )
     joined = joined[joined["first_choice"].notna()]
     joined = joined.assign(same=(joined["again"] == joined["first_choice"]).astype(float))
-    for condition, part in _by_condition(joined):
-        found = _estimate(part, "same", resamples, "mean", _SHARE)
-        yield _row("consistency", "mean", "repeated", condition, found)
+    for condition, part in by_condition(joined):
+        found = estimate_of(part, "same", resamples, "mean", _SHARE)
+        yield row_of("consistency", "mean", "repeated", condition, found)
 
 
 def chosen_image(trials: pd.DataFrame) -> pd.Series[Any]:
@@ -151,55 +184,3 @@ def chosen_image(trials: pd.DataFrame) -> pd.Series[Any]:
     upper = trials["choice"] == "upper"
     image = trials["query_upper"].astype(object).where(upper, trials["query_lower"].astype(object))
     return image.where(trials["choice"].notna())
-
-
-def _intuitiveness(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[str, Any]]:
-    rated = trials[(trials["trial_type"] == "intuitiveness") & trials["rating"].notna()]
-    if rated.empty:
-        return
-    found = _estimate(rated, "rating", resamples, "mean", None)
-    yield _row("intuitiveness", "mean", "all", "", found)
-    for level in ordered(rated["unit"].dropna().unique(), "unit"):
-        part = rated[rated["unit"].astype(str) == level]
-        found = _estimate(part, "rating", resamples, "mean", None)
-        yield _row("intuitiveness", "mean", "all", "", found, factor="unit", level=level)
-
-
-def _by_condition(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    names = trials["condition"].astype(str)
-    for condition in ordered(trials["condition"].dropna().unique(), "condition"):
-        yield condition, trials[names == condition]
-
-
-def _estimate(
-    trials: pd.DataFrame,
-    column: str,
-    resamples: Resamples,
-    statistic: str,
-    bounds: tuple[float, float] | None,
-) -> Estimate:
-    return estimate(
-        resamples,
-        trials[column].to_numpy(dtype=float),
-        trials["participant_code"].to_numpy(),
-        trials["unit_code"].to_numpy(),
-        statistic=statistic,
-        bounds=bounds,
-    )
-
-
-def _row(
-    measure: str,
-    statistic: str,
-    trials: str,
-    condition: str,
-    found: Estimate,
-    factor: str = "",
-    level: str = "",
-) -> dict[str, Any]:
-    values = asdict(found)
-    return {
-        "measure": measure, "statistic": statistic, "trials": trials, "condition": condition,
-        "factor": factor, "level": level, "factor2": "", "level2": "",
-        "ci_low": values.pop("t_low"), "ci_high": values.pop("t_high"), **values,
-    }  # fmt: skip

@@ -135,7 +135,8 @@ def test_a_condition_that_nobody_saw_is_no_condition(trials: pd.DataFrame) -> No
     assert conditions(rest) == ["synthetic", "natural"]
     table = run_tests(rest)
     assert set(table["contrast"]) == {
-        "condition", "synthetic-natural", "synthetic-chance", "natural-chance",
+        "condition", "synthetic-natural", "synthetic-chance", "natural-chance", "second-first",
+        "trend",
     }  # fmt: skip
     assert set(table["adjustment"]) - {""} == {
         "bonferroni x 1", "bonferroni x 2", "greenhouse-geisser",
@@ -148,6 +149,8 @@ def test_participants_who_saw_different_conditions_are_not_compared(trials: pd.D
     apart = trials[(odd & (trials["condition"] == "natural"))
                    | (~odd & (trials["condition"] == "synthetic"))]  # fmt: skip
     table = run_tests(apart)
-    by_people = table[table["test"].isin(["rm_anova", "t_paired", "wilcoxon_participants"])]
+    of_conditions = table["contrast"].isin(["condition", "synthetic-natural"])
+    paired = table["test"].isin(["rm_anova", "t_paired", "wilcoxon_participants"])
+    by_people = table[paired & of_conditions]
     assert by_people["statistic"].isna().all()
     assert (by_people["note"] != "").all()

@@ -110,7 +110,7 @@ def test_tables_keep_their_contract(demo: tuple[Path, Page]) -> None:
         "effect_name", "effect", "ci_low", "ci_high", "n", "primary",
     )  # fmt: skip
     assert not numbers.duplicated(list(ESTIMATE_COLUMNS[:9])).any()
-    assert not tested.duplicated(["measure", "trials", "test", "contrast"]).any()
+    assert not tested.duplicated(["measure", "trials", "test", "contrast", "factor", "level"]).any()
     document = json.loads((out / "numbers.json").read_text())
     assert len(document["estimates"]) == len(numbers)
     assert len(document["tests"]) == len(tested)
