@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -104,6 +104,28 @@ class Plan(_Frozen):
         if len(set(numbers)) != len(numbers):
             raise ValueError("two trials of the plan have the same number")
         return self
+
+    def extended(self, blocks: Iterable[PlannedBlock]) -> Plan:
+        """Give the plan with blocks after its own that were decided during the session.
+
+        Some blocks follow from answers: which trials are repeated depends on confidence. They are
+        not in `plan.json`, which never changes. Once decided (by a pure function of plan and
+        answers, `experiment.repeats.decide_repeats`) they are written to the journal as one
+        fsynced event `plan_extended` with the data ``blocks``, before the first of them is shown;
+        `participants.table.state_of` reads them back as `SessionState.extension`. A session that
+        goes on takes the blocks of its journal and decides them only where there are none yet.
+
+        Parameters
+        ----------
+        blocks : iterable of PlannedBlock
+            Their blocks and trials are numbered on from those of the plan.
+        """
+        extra = tuple(blocks)
+        if not extra:
+            return self
+        # Built anew, so that the numbers are checked.
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return Plan(**{**fields, "blocks": self.blocks + extra})
 
     def trials(self) -> Iterator[PlannedTrial]:
         """All trials in order."""
