@@ -19,6 +19,7 @@ Integers = NDArray[np.int64]
 
 NAN = float("nan")
 LEVEL = 0.95
+LONE = "one participant: no error between participants"
 _MOST_UNDEFINED = 0.05
 _CHUNK = 4_000_000
 _MOST_FOR_MEDIAN = 20_000
@@ -199,7 +200,7 @@ def estimate(
     boot_low, boot_high = _bootstrap(resamples, values, participant, unit, statistic, len(people))
     note = ""
     if len(people) < 2:
-        note = "one participant: no error between participants"
+        note = LONE
     elif not np.isfinite(low):
         note = "every participant has the same value: no interval can be computed"
     return Estimate(

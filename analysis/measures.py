@@ -7,6 +7,8 @@ at most two factors. `ESTIMATE_COLUMNS` is read by other programs and does not c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pandas as pd
 
 from analysis.cells import FACTORS, TRIAL_SETS, factor_trials, ordered, trial_set
 from analysis.estimate_rows import by_condition, estimate_of, row_of
-from analysis.intervals import Resamples
+from analysis.intervals import LONE, NAN, Estimate, Floats, Integers, Resamples, estimate
 from analysis.intuitiveness import intuitiveness_rows
 from analysis.order import with_order
 
@@ -77,11 +79,53 @@ def with_codes(trials: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """Columns of trials as arrays: picking rows of these is far cheaper than rows of a frame.
+
+    Attributes
+    ----------
+    values : dict of str to ndarray of float, shape (n,)
+        Missing values are NaN.
+    participant, unit, condition : ndarray of int, shape (n,)
+        Codes from 0, -1 where there is none.
+    names : list of str
+        The conditions that the codes stand for.
+    """
+
+    values: dict[str, Floats]
+    participant: Integers
+    unit: Integers
+    condition: Integers
+    names: list[str]
+
+    @classmethod
+    def of(cls, trials: pd.DataFrame) -> _Columns:
+        """Take the columns of a table of trials."""
+        names = ordered(trials["condition"].dropna().unique(), "condition")
+        return cls(
+            {c: trials[c].to_numpy(dtype=float, na_value=np.nan) for _, c, _, _ in _MEASURED},
+            trials["participant_code"].to_numpy(),
+            trials["unit_code"].to_numpy(),
+            _codes(trials["condition"], names),
+            names,
+        )
+
+
+def _codes(values: pd.Series[Any], levels: list[str]) -> Integers:
+    """Place of every value among the levels, -1 where it is missing."""
+    place = {level: i for i, level in enumerate(levels)}
+    codes, met = pd.factorize(values)
+    lookup = np.array([*(place.get(str(value), -1) for value in met), -1], dtype=np.int64)
+    return np.asarray(lookup[codes])
+
+
 def _performance(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[str, Any]]:
     """Accuracy, times and confidence: every set of trials by condition, then by each factor."""
     for name in TRIAL_SETS:
         chosen = trial_set(trials, name)
-        yield from _measured(chosen, name, resamples, {})
+        columns = _Columns.of(chosen)
+        yield from _measured(columns, np.arange(len(chosen)), name, resamples, {})
         if name in ("catch", "practice", "repeated"):
             continue
         for factor in FACTORS:
@@ -91,12 +135,23 @@ def _performance(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[st
             fewest = 1 if factor == "participant" else 2
             if len(levels) < fewest or (factor in _FINE and name != "all"):
                 continue
-            texts = present[factor].astype(str)
-            for level in levels:
-                part = present[texts == level]
-                yield from _measured(part, name, resamples, {"factor": factor, "level": level})
+            columns = _Columns.of(present)
+            codes = _codes(present[factor], levels)
+            if factor == "participant":
+                yield from _each_participant(columns, codes, levels)
+                continue
+            for level, rows in zip(levels, _groups(codes, len(levels)), strict=True):
+                place = {"factor": factor, "level": level}
+                yield from _measured(columns, rows, name, resamples, place)
     for pair in _PAIRS:
         yield from _two_factors(trial_set(trials, "all"), pair, resamples)
+
+
+def _groups(codes: Integers, count: int) -> list[Integers]:
+    """Rows of each code from 0 to `count` - 1."""
+    order = np.argsort(codes, kind="stable")
+    edges = np.searchsorted(codes[order], np.arange(count + 1))
+    return [order[low:high] for low, high in pairwise(edges)]
 
 
 def _two_factors(
@@ -104,41 +159,76 @@ def _two_factors(
 ) -> Iterator[dict[str, Any]]:
     """Accuracy by condition and two factors, where both vary."""
     present = trials[trials[pair[0]].notna() & trials[pair[1]].notna()]
-    if any(present[factor].nunique() < 2 for factor in pair):
+    levels = [ordered(present[factor].unique(), factor) for factor in pair]
+    if any(len(own) < 2 for own in levels):
         return
-    one, other = (present[factor].astype(str) for factor in pair)
-    for level in ordered(one.unique(), pair[0]):
-        for level2 in ordered(other.unique(), pair[1]):
-            part = present[(one == level) & (other == level2)]
-            for condition, cell in by_condition(part):
-                found = estimate_of(cell, "correct", resamples, "mean", _SHARE)
-                yield row_of("accuracy", "mean", "all", condition, found, pair[0], level,
-                             pair[1], level2)  # fmt: skip
+    columns = _Columns.of(present)
+    one, other = (_codes(present[f], own) for f, own in zip(pair, levels, strict=True))
+    cells = _groups(one * len(levels[1]) + other, len(levels[0]) * len(levels[1]))
+    for (level, level2), rows in zip(product(*levels), cells, strict=True):
+        place = {"factor": pair[0], "level": level, "factor2": pair[1], "level2": level2}
+        yield from _measured(columns, rows, "all", resamples, place, _MEASURED[:1])
+
+
+_MEASURED: tuple[tuple[str, str, str, tuple[float, float] | None], ...] = (
+    ("accuracy", "correct", "mean", _SHARE),
+    ("rt", "rt", "mean", None),
+    ("rt", "rt", "median", None),
+    ("confidence", "confidence", "mean", (1.0, 3.0)),
+)
 
 
 def _measured(
-    trials: pd.DataFrame, name: str, resamples: Resamples, place: dict[str, str]
+    columns: _Columns,
+    rows: Integers,
+    name: str,
+    resamples: Resamples,
+    place: dict[str, str],
+    measured: tuple[tuple[str, str, str, tuple[float, float] | None], ...] = _MEASURED,
 ) -> Iterator[dict[str, Any]]:
+    """Estimate every measure of some rows by condition."""
     fine = place.get("factor") in _FINE
     # Medians inside a factor, and single units, are not shown with this interval, and
     # resampling them is slow.
     none = Resamples(resamples.participants[:0], resamples.units[:0])
-    for measure, column, statistic, bounds in (
-        ("accuracy", "correct", "mean", _SHARE),
-        ("rt", "rt", "mean", None),
-        ("rt", "rt", "median", None),
-        ("confidence", "confidence", "mean", (1.0, 3.0)),
-    ):
+    for measure, column, statistic, bounds in measured:
         if measure == "accuracy" and name in ("correct", "incorrect"):
             continue
         if measure == "confidence" and place.get("factor") == "confidence":
             continue
         if fine and statistic == "median":
             continue
-        for condition, part in by_condition(trials[trials[column].notna()]):
-            used = none if fine or (place and statistic == "median") else resamples
-            found = estimate_of(part, column, used, statistic, bounds)
+        known = rows[np.isfinite(columns.values[column][rows])]
+        for code, condition in enumerate(columns.names):
+            part = known[columns.condition[known] == code]
+            if not len(part):
+                continue
+            found = estimate(
+                none if fine or (place and statistic == "median") else resamples,
+                columns.values[column][part], columns.participant[part], columns.unit[part],
+                statistic=statistic, bounds=bounds,
+            )  # fmt: skip
             yield row_of(measure, statistic, name, condition, found, **place)
+
+
+def _each_participant(
+    columns: _Columns, codes: Integers, levels: list[str]
+) -> Iterator[dict[str, Any]]:
+    """Means of every participant at once: there may be thousands, and none has an error."""
+    width = len(columns.names)
+    for measure, column, statistic, _ in _MEASURED:
+        if statistic == "median":
+            continue
+        values = columns.values[column]
+        known = np.isfinite(values) & (columns.condition >= 0)
+        cells = codes[known] * width + columns.condition[known]
+        numbers = np.bincount(cells, minlength=width * len(levels))
+        sums = np.bincount(cells, values[known], width * len(levels))
+        for cell in np.flatnonzero(numbers):
+            mean = float(sums[cell] / numbers[cell])
+            found = Estimate(mean, NAN, NAN, NAN, NAN, NAN, int(numbers[cell]), 1, LONE)
+            yield row_of(measure, statistic, "all", columns.names[cell % width], found,
+                         "participant", levels[cell // width])  # fmt: skip
 
 
 def _confidence_shares(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[str, Any]]:
