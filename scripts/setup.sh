@@ -103,6 +103,8 @@ if ! { [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c '' 2>/dev/null && suit
 fi
 PIP=("$VENV/bin/python" -m pip --disable-pip-version-check)
 say "Setting up $VENV with $("$VENV/bin/python" --version)"
+# Debian 12's own pip needs many minutes to think about the pinned versions.
+"${PIP[@]}" install -q "pip==25.3"
 
 CONSTRAINTS=$(mktemp)
 trap 'rm -f "$CONSTRAINTS"' EXIT
