@@ -32,7 +32,7 @@ from experiment.screens import Responses
 from experiment.session import Ending, Session
 from experiment.stage import Stage, VirtualStage
 from experiment.texts import load_texts
-from participants import DataFolder, Journal, SessionFolder, read_journal, state_of
+from participants import DataFolder, SessionFolder, read_journal, state_of
 from stimuli import StimulusBank
 
 PATIENCE = 120.0
@@ -196,7 +196,7 @@ def _walk(
         if isinstance(stage, Display):
             side = max(1, round(chosen.protocol.layout.image * stage.scale))
             preparation = stack.enter_context(Preparation(bank, side))
-        journal = stack.enter_context(Journal(folder.journal_path))
+        journal = stack.enter_context(folder.journal())
         journal.append(
             "session_resume" if entries else "session_start",
             wall_clock=now_utc(),

@@ -301,7 +301,7 @@ class Session:
             self.preparation.request(self._upcoming)
 
     def _done(self) -> float:
-        done = sum(number in self.results for number in self._counted)
+        done = len(self.results.keys() & self._counted)
         return done / len(self._counted) if self._counted else 0.0
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from experiment.bank_index import snapshot
-from experiment.observers import make_observer
-from experiment.opening import choose_session, describe_machine, next_participant, now_utc
+from experiment.observers import Observer, make_observer
+from experiment.opening import (
+    Chosen,
+    choose_session,
+    describe_machine,
+    next_participant,
+    now_utc,
+)
 from experiment.preflight import check_bank, check_disk, settle
 from experiment.protocol import load_protocol
 from experiment.responses import ObserverResponses
 from experiment.run import create_session
 from experiment.session import Session
 from experiment.stage import VirtualStage
-from experiment.texts import load_texts
-from participants import DataFolder, Journal, SessionFolder
+from experiment.texts import Catalogue, load_texts
+from participants import DataFolder, SessionFolder, SessionState
 from stimuli import StimulusBank
 
 
@@ -53,49 +60,56 @@ def simulate(
     protocol, text = load_protocol(protocol_name)
     texts = load_texts(protocol.language)
     settle([check_disk(data_path), check_bank(bank_path)], rehearsal=True)
-    data = DataFolder(data_path)
+    # What a seed gives again need not be waited for one event at a time.
+    data = DataFolder(data_path, durable=False)
     with StimulusBank(bank_path) as bank:
         index = snapshot(bank)
     provenance = describe_machine()
     first = next_participant(data)
     folders: list[SessionFolder] = []
-    for participant in range(first, first + participants):
-        chosen = choose_session(
-            data,
-            participant,
-            protocol,
-            text,
-            index,
-            seed=seed,
-            observer=observer,
-            provenance=provenance,
-        )
-        stage = VirtualStage()
-        responses = ObserverResponses(make_observer(observer, seed, participant), stage.now)
-        info = chosen.info.model_copy(
-            update={"screen": stage.describe(), "keyboard": responses.describe()}
-        )
-        folder = create_session(data, replace(chosen, info=info))
-        with folder.lock(), Journal(folder.journal_path) as journal:
-            journal.append(
-                "session_start",
-                fsync=False,
-                wall_clock=now_utc(),
-                kind="simulated",
-                trials_completed=0,
-            )
-            Session(
-                chosen.plan,
+    # The disk catches up with one session while the next one is walked.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk") as disk:
+        syncing: list[Future[None]] = []
+        for participant in range(first, first + participants):
+            chosen = choose_session(
+                data,
+                participant,
                 protocol,
-                texts,
-                stage,
-                responses,
-                journal,
-                folder.state(),
-                sync_each=False,
-            ).walk()
+                text,
+                index,
+                seed=seed,
+                observer=observer,
+                provenance=provenance,
+            )
+            folder = _walk(data, chosen, texts, make_observer(observer, seed, participant))
+            syncing.append(disk.submit(folder.sync))
+            folders.append(folder)
+            advance()
+        for done in syncing:
+            done.result()
+    return folders
+
+
+def _walk(data: DataFolder, chosen: Chosen, texts: Catalogue, observer: Observer) -> SessionFolder:
+    """Record one session."""
+    stage = VirtualStage()
+    responses = ObserverResponses(observer, stage.now)
+    info = chosen.info.model_copy(
+        update={"screen": stage.describe(), "keyboard": responses.describe()}
+    )
+    folder = create_session(data, replace(chosen, info=info))
+    with folder.lock(), folder.journal() as journal:
+        journal.append("session_start", wall_clock=now_utc(), kind="simulated", trials_completed=0)
+        Session(
+            chosen.plan,
+            chosen.protocol,
+            texts,
+            stage,
+            responses,
+            journal,
+            SessionState({}, {}, finished=False),
+            sync_each=False,
+        ).walk()
         folder.update_info(completed=now_utc())
         folder.write_trial_table()
-        folders.append(folder)
-        advance()
-    return folders
+    return folder

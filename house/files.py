@@ -28,8 +28,23 @@ def fsync_directory(path: Path) -> None:
         os.close(handle)
 
 
+def fsync_file(path: Path) -> None:
+    """Wait until the disk has a file that was written before.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or fails.
+    """
+    try:
+        with Path(path).open("rb+") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _readable(error, Path(path)) from error
+
+
 @contextlib.contextmanager
-def atomic_writer(path: Path, mode: int = 0o644) -> Iterator[Path]:
+def atomic_writer(path: Path, mode: int = 0o644, *, durable: bool = True) -> Iterator[Path]:
     """Offer a temporary path beside `path`; on a clean exit it takes the place of `path`.
 
     Parameters
@@ -38,6 +53,9 @@ def atomic_writer(path: Path, mode: int = 0o644) -> Iterator[Path]:
         The final name. Its folder is created when absent.
     mode : int
         Permission bits of the finished file.
+    durable : bool
+        Whether to wait until the disk has it. Without, the file is whole or absent after a crash
+        of the program, but not after a power cut: for data that can be made again.
 
     Yields
     ------
@@ -55,11 +73,13 @@ def atomic_writer(path: Path, mode: int = 0o644) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         temporary.chmod(mode)
         temporary.replace(path)
-        fsync_directory(path.parent)
+        if durable:
+            fsync_directory(path.parent)
     except OSError as error:
         raise _readable(error, path) from error
     finally:
@@ -76,21 +96,21 @@ def _readable(error: OSError, path: Path) -> UserError:
     )
 
 
-def atomic_write_bytes(path: Path, data: bytes, mode: int = 0o644) -> None:
+def atomic_write_bytes(path: Path, data: bytes, mode: int = 0o644, *, durable: bool = True) -> None:
     """Write `data` so that readers see the old file or the whole new one, never a part."""
-    with atomic_writer(path, mode) as temporary:
+    with atomic_writer(path, mode, durable=durable) as temporary:
         temporary.write_bytes(data)
 
 
-def atomic_write_text(path: Path, text: str, mode: int = 0o644) -> None:
+def atomic_write_text(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> None:
     """Write `text` as UTF-8 with Unix line ends, whole or not at all."""
-    atomic_write_bytes(path, text.encode("utf-8"), mode)
+    atomic_write_bytes(path, text.encode("utf-8"), mode, durable=durable)
 
 
-def atomic_write_json(path: Path, value: Any, mode: int = 0o644) -> None:
+def atomic_write_json(path: Path, value: Any, mode: int = 0o644, *, durable: bool = True) -> None:
     """Write `value` as indented JSON, whole or not at all; NaN is refused, not invented."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    atomic_write_text(path, text + "\n", mode)
+    atomic_write_text(path, text + "\n", mode, durable=durable)
 
 
 def read_json(path: Path, what: str) -> Any:

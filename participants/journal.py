@@ -18,6 +18,7 @@ EVENTS = (
     "session_start",
     "session_resume",
     "preflight",
+    "plan_extended",
     "screen",
     "block_start",
     "trial_begin",
@@ -82,6 +83,9 @@ class Journal:
     path : Path
         The file; created with mode 0600 when absent, continued otherwise. A half-written last
         line is cut off first.
+    durable : bool
+        Whether events are fsynced one by one, and at the end. Without, `sync` alone waits for
+        the disk: for data that can be made again.
 
     Raises
     ------
@@ -89,15 +93,17 @@ class Journal:
         If an earlier line is damaged or the file cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = Path(path)
+        self._durable = durable
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
             content = read_journal_content(self.path) if self.path.exists() else None
             if content and content.truncated:
                 os.truncate(self.path, content.end)
             self._handle = os.open(self.path, flags, 0o600)
-            fsync_directory(self.path.parent)
+            if durable:
+                fsync_directory(self.path.parent)
         except OSError as error:
             raise self._cannot_write(error) from error
         self._seq = len(content.entries) if content else 0
@@ -123,7 +129,8 @@ class Journal:
         event : str
             One of `EVENTS`.
         fsync : bool
-            Whether to wait until the disk has it. Without, call `sync` at the end of a block.
+            Whether to wait until the disk has it, in a durable journal. Without, call `sync` at
+            the end of a block.
         **data
             What the event carries: anything JSON can hold; no NaN.
 
@@ -148,7 +155,7 @@ class Journal:
             written = 0
             while written < len(line):
                 written += os.write(self._handle, line[written:])
-            if fsync:
+            if fsync and self._durable:
                 os.fsync(self._handle)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -165,11 +172,12 @@ class Journal:
             raise self._cannot_write(error) from error
 
     def close(self) -> None:
-        """Sync and close; may be called twice."""
+        """Sync (where durable) and close; may be called twice."""
         if not self._closed:
             self._closed = True
             try:
-                self.sync()
+                if self._durable:
+                    self.sync()
             finally:
                 os.close(self._handle)
 
@@ -229,7 +237,7 @@ def _parse(line: bytes, seq: int, crc: int) -> tuple[str, Entry | None, int]:
     if expected != int(tail[:-1]):
         return "its checksum does not match", None, 0
     try:
-        data = json.loads(body)
+        data = json.loads(body.decode("utf-8"))
         if data.pop("seq") != seq:
             return f"it is not event number {seq}", None, 0
         return "", Entry(seq, data.pop("event"), data), expected

@@ -13,8 +13,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from house.errors import UserError
-from house.files import atomic_write_json, atomic_write_text, fsync_directory, read_json
-from participants.journal import read_journal
+from house.files import (
+    atomic_write_json,
+    atomic_write_text,
+    fsync_directory,
+    fsync_file,
+    read_json,
+)
+from participants.journal import Journal, read_journal
 from participants.record import RECORD_VERSION, Plan, SessionInfo
 from participants.table import Row, SessionState, read_table, rows_from, state_of, write_table
 
@@ -33,10 +39,14 @@ class SessionFolder:
     ----------
     path : Path
         ``DATA/sub-001/ses-01``.
+    durable : bool
+        Whether every file is on the disk before the program goes on. Without, only `sync` waits
+        for the disk: for data that can be made again, such as simulated ones.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = Path(path)
+        self.durable = durable
 
     def __repr__(self) -> str:
         return f"SessionFolder({str(self.path)!r})"
@@ -74,8 +84,12 @@ class SessionFolder:
     def update_info(self, **changes: Any) -> SessionInfo:
         """Change fields of the metadata; the file is replaced whole."""
         info = SessionInfo.model_validate(self.info.model_dump() | changes)
-        atomic_write_json(self.info_path, info.model_dump(mode="json"), mode=0o600)
+        self._write_info(info)
         return info
+
+    def journal(self) -> Journal:
+        """Open the journal to append to it."""
+        return Journal(self.journal_path, durable=self.durable)
 
     def state(self) -> SessionState:
         """How far the session got, from its journal."""
@@ -91,8 +105,23 @@ class SessionFolder:
 
     def write_trial_table(self) -> Path:
         """Derive the trial table from plan and journal and write it."""
-        write_table(self.table_path, self.rows())
+        write_table(self.table_path, self.rows(), durable=self.durable)
         return self.table_path
+
+    def sync(self) -> None:
+        """Wait until the disk has all of the session's files."""
+        for path in (self.plan_path, self.journal_path, self.table_path, self.info_path):
+            if path.exists():
+                fsync_file(path)
+        fsync_directory(self.path)
+
+    def _write_plan(self, plan: Plan) -> None:
+        text = plan.model_dump_json(indent=1) + "\n"
+        atomic_write_text(self.plan_path, text, mode=0o600, durable=self.durable)
+
+    def _write_info(self, info: SessionInfo) -> None:
+        content = info.model_dump(mode="json")
+        atomic_write_json(self.info_path, content, mode=0o600, durable=self.durable)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -125,18 +154,22 @@ class DataFolder:
     ----------
     root : Path
         The folder; need not exist yet.
+    durable : bool
+        See `SessionFolder`.
     """
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, *, durable: bool = True) -> None:
         self.root = Path(root)
+        self.durable = durable
 
     def sessions(self) -> list[SessionFolder]:
         """All sessions in order of participant and session number."""
         found = []
-        for participant, folder in _numbered(self.root, _PARTICIPANT):
-            for session, path in _numbered(folder, _SESSION):
+        for participant, name in _numbered(self.root, _PARTICIPANT):
+            for session, sub_name in _numbered(self.root / name, _SESSION):
+                path = self.root / name / sub_name
                 if (path / "session.json").exists():
-                    found.append((participant, session, SessionFolder(path)))
+                    found.append((participant, session, self._folder(path)))
         return [folder for *_, folder in sorted(found, key=lambda item: item[:2])]
 
     def participants(self) -> list[int]:
@@ -147,9 +180,9 @@ class DataFolder:
         """Sessions of one participant in order."""
         folder = self._participant_path(participant)
         return [
-            SessionFolder(path)
-            for _, path in sorted(_numbered(folder, _SESSION))
-            if (path / "session.json").exists()
+            self._folder(folder / name)
+            for _, name in sorted(_numbered(folder, _SESSION))
+            if (folder / name / "session.json").exists()
         ]
 
     def next_session(self, participant: int) -> int:
@@ -167,7 +200,7 @@ class DataFolder:
                 where=str(self.root),
                 remedy=f"There are: {', '.join(exist)}." if exist else None,
             )
-        return SessionFolder(path)
+        return self._folder(path)
 
     def create(self, plan: Plan, info: SessionInfo) -> SessionFolder:
         """Make a session's folder and write plan and metadata, fsynced, before anything is shown.
@@ -178,9 +211,9 @@ class DataFolder:
             If the session exists: nothing is ever overwritten.
         """
         folder = self._new_folder(plan.participant, plan.session)
-        atomic_write_text(folder.plan_path, plan.model_dump_json(indent=1) + "\n", mode=0o600)
+        folder._write_plan(plan)
         # Metadata last: a folder without it is an attempt that showed nothing.
-        atomic_write_json(folder.info_path, info.model_dump(mode="json"), mode=0o600)
+        folder._write_info(info)
         return folder
 
     def describe(self, **description: Any) -> None:
@@ -209,11 +242,14 @@ class DataFolder:
         return value
 
     def _participant_path(self, participant: int) -> Path:
+        usual = self.root / f"sub-{participant:03d}"
+        if usual.is_dir():
+            return usual
         # A folder may have been made with another number of zeros.
-        for number, path in _numbered(self.root, _PARTICIPANT):
+        for number, name in _numbered(self.root, _PARTICIPANT):
             if number == participant:
-                return path
-        return self.root / f"sub-{participant:03d}"
+                return self.root / name
+        return usual
 
     def _make_root(self) -> None:
         try:
@@ -228,8 +264,9 @@ class DataFolder:
         try:
             parent.mkdir(mode=0o700, exist_ok=True)
             path.mkdir(mode=0o700)
-            fsync_directory(parent)
-            fsync_directory(self.root)
+            if self.durable:
+                fsync_directory(parent)
+                fsync_directory(self.root)
         except FileExistsError:
             raise UserError(
                 "this session exists already, and nothing is ever overwritten",
@@ -238,7 +275,10 @@ class DataFolder:
             ) from None
         except OSError as error:
             raise _cannot_create(path, error) from error
-        return SessionFolder(path)
+        return self._folder(path)
+
+    def _folder(self, path: Path) -> SessionFolder:
+        return SessionFolder(path, durable=self.durable)
 
 
 def write_published_session(
@@ -257,15 +297,17 @@ def write_published_session(
     """
     folder = DataFolder(root)._new_folder(info.participant, info.session)
     write_table(folder.table_path, rows)
-    atomic_write_json(folder.info_path, info.model_dump(mode="json"), mode=0o600)
+    folder._write_info(info)
     return folder
 
 
-def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
+def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, str]]:
+    """Numbers and names of the subfolders that follow the pattern."""
     if not folder.is_dir():
         return []
-    matches = ((pattern.match(path.name), path) for path in folder.iterdir() if path.is_dir())
-    return [(int(match.group(1)), path) for match, path in matches if match]
+    with os.scandir(folder) as entries:
+        matches = [(pattern.match(entry.name), entry) for entry in entries]
+        return [(int(m.group(1)), entry.name) for m, entry in matches if m and entry.is_dir()]
 
 
 def _load(model: type[Model], path: Path, what: str) -> Model:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from house.errors import UserError
-from house.files import atomic_write_json, atomic_write_text
+from house.files import atomic_write_text
 from participants.columns import MISSING, RESULT_COLUMNS, TRIAL_COLUMNS, Column
 from participants.journal import Entry
-from participants.record import Plan, PlannedTrial, SessionInfo
+from participants.record import Plan, PlannedBlock, PlannedTrial, SessionInfo
 
 Row = dict[str, Any]
 
@@ -28,11 +30,14 @@ class SessionState:
         Number of presentations of a trial that ended without an answer, by trial number.
     finished : bool
         Whether the session came to its end.
+    extension : tuple of PlannedBlock
+        Blocks that were decided from the answers, such as repeated trials (`Plan.extended`).
     """
 
     completed: dict[int, dict[str, Any]]
     interrupted: dict[int, int]
     finished: bool
+    extension: tuple[PlannedBlock, ...] = ()
 
 
 def state_of(entries: Iterable[Entry]) -> SessionState:
@@ -40,6 +45,7 @@ def state_of(entries: Iterable[Entry]) -> SessionState:
     completed: dict[int, dict[str, Any]] = {}
     begun: dict[int, int] = {}
     finished = False
+    extension: tuple[PlannedBlock, ...] = ()
     for entry in entries:
         if entry.event == "trial_begin":
             number = int(entry.data["trial"])
@@ -48,6 +54,8 @@ def state_of(entries: Iterable[Entry]) -> SessionState:
             number = int(entry.data["trial"])
             # The first answer counts: a trial is never shown again once it was answered.
             completed.setdefault(number, entry.data)
+        elif entry.event == "plan_extended":
+            extension += tuple(PlannedBlock.model_validate(b) for b in entry.data["blocks"])
         elif entry.event == "session_end":
             finished = True
     interrupted = {
@@ -55,11 +63,15 @@ def state_of(entries: Iterable[Entry]) -> SessionState:
         for number, count in begun.items()
         if count > (number in completed)
     }
-    return SessionState(completed, interrupted, finished)
+    return SessionState(completed, interrupted, finished, extension)
 
 
 def rows_from(plan: Plan, state: SessionState, info: SessionInfo) -> list[Row]:
-    """Derive the trial table, one row an answered trial in the order of the plan; pure."""
+    """Derive the trial table, one row an answered trial in the order of the plan; pure.
+
+    Trials that were decided from the answers (`SessionState.extension`) follow the plan's own.
+    """
+    plan = plan.extended(state.extension)
     return [
         planned_row(plan, trial, info)
         | {name: state.completed[trial.trial].get(name) for name in RESULT_COLUMNS}
@@ -81,7 +93,7 @@ def planned_row(plan: Plan, trial: PlannedTrial, info: SessionInfo) -> Row:
     return row
 
 
-def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def write_table(path: Path, rows: Iterable[Mapping[str, Any]], *, durable: bool = True) -> None:
     """Write ``trials.tsv`` and, beside it, ``trials.json``; each appears whole or not at all.
 
     UTF-8, tabs, Unix line ends, ``n/a`` where there is no value, ``true`` and ``false``.
@@ -89,15 +101,18 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """
     lines = ["\t".join(TRIAL_COLUMNS)]
     for row in rows:
-        unknown = set(row) - set(TRIAL_COLUMNS)
-        if unknown:
-            raise ValueError(f"no such columns: {sorted(unknown)}")
+        if not row.keys() <= TRIAL_COLUMNS.keys():
+            raise ValueError(f"no such columns: {sorted(row.keys() - TRIAL_COLUMNS.keys())}")
         lines.append(
-            "\t".join(_written(row.get(name), column) for name, column in TRIAL_COLUMNS.items())
+            "\t".join(
+                [
+                    MISSING if (value := row.get(name)) is None else written(value, column)
+                    for name, column in TRIAL_COLUMNS.items()
+                ]
+            )
         )
-    atomic_write_text(path, "\n".join(lines) + "\n", mode=0o600)
-    sidecar = {name: column.sidecar() for name, column in TRIAL_COLUMNS.items()}
-    atomic_write_json(path.with_suffix(".json"), sidecar, mode=0o600)
+    atomic_write_text(path, "\n".join(lines) + "\n", mode=0o600, durable=durable)
+    atomic_write_text(path.with_suffix(".json"), _sidecar(), mode=0o600, durable=durable)
 
 
 def read_table(path: Path) -> list[Row]:
@@ -141,7 +156,14 @@ def read_table(path: Path) -> list[Row]:
     return rows
 
 
-def _written(value: Any, column: Column) -> str:
+@cache
+def _sidecar() -> str:
+    sidecar = {name: column.sidecar() for name, column in TRIAL_COLUMNS.items()}
+    return json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n"
+
+
+def written(value: Any, column: Column) -> str:
+    """Write a value as the table does."""
     if value is None or value == "":
         return MISSING
     if column.dtype == "bool":

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -217,3 +218,34 @@ def test_an_unwritable_place_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot create this folder"):
         make(tmp_path / "file" / "data")
+
+
+def test_people_are_waited_for_and_simulated_data_is_not(tmp_path, monkeypatch):
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), real(handle))[1])
+    counts = {}
+    for durable in (True, False):
+        synced.clear()
+        data = DataFolder(tmp_path / str(durable), durable=durable)
+        plan = small_plan()
+        folder = data.create(plan, small_info(plan))
+        # Plan and metadata, each with its folder, and the two folders above.
+        before_the_first_screen = len(synced)
+        with folder.journal() as journal:
+            opened = len(synced)
+            journal.append("trial_begin", trial=1)
+            journal.append("trial_end", **answer(1))
+            each = len(synced) - opened
+        folder.update_info(completed="2026-01-01T11:00:00+00:00")
+        folder.write_trial_table()
+        counts[durable] = (before_the_first_screen, each, len(synced))
+        assert data.find(1, 1).durable == durable
+        assert len(folder.rows()) == 1
+    assert counts[False] == (0, 0, 0)
+    before_the_first_screen, each, _ = counts[True]
+    assert before_the_first_screen >= 6
+    assert each == 2
+    synced.clear()
+    folder.sync()
+    assert len(synced) == 5
