@@ -1,30 +1,60 @@
-"""Networks by name: module, layers, branches, preprocessing, weights and checksum in one place."""
+"""Networks by name, and a network at work: frozen weights, pre-ReLU features, classes."""
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from generation.architectures import googlenet, inception_v1
+from generation.architectures.hooked import HookedNetwork
 from generation.architectures.squeezenet import FIRES, SqueezeNet
+from generation.hooked_networks import (
+    IMAGENET_CLASSES,
+    fetch_weights,
+    hooked_spec,
+    published_weights,
+)
+from generation.network_choice import NetworkChoice
+from generation.network_spec import Branch, Layer, NetworkSpec
+from generation.preprocessing import Preprocessing
+from generation.weight_files import read_state
 from house.errors import UserError
 from house.files import sha256_file
 from house.names import nearest
 
+__all__ = [
+    "REGISTRY",
+    "Branch",
+    "Layer",
+    "Network",
+    "NetworkSpec",
+    "Preprocessing",
+    "load_network",
+    "load_weights",
+    "network_spec",
+    "with_weights",
+]
+
 WEIGHTS = Path(__file__).parent / "weights"
+ALIASES = {"embedded": "squeezenet1_1"}
+_OWN = (
+    "Or any model of torchvision (torchvision:resnet50), or one of your own "
+    "(package.module:factory)."
+)
 
 
 class Architecture(Protocol):
     """What a module must offer to be a network here; see `SqueezeNet`."""
 
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Yield name and pre-ReLU feature maps of layer after layer, computed when asked for."""
+    def walk(
+        self, x: Tensor, wanted: Collection[str] | None = None
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Yield name and pre-ReLU feature maps of the wanted layers, computed when asked for."""
         ...
 
     def classify(self, x: Tensor) -> Tensor:
@@ -32,111 +62,15 @@ class Architecture(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Branch:
-    """Channels `first` to `last` (inclusive) of a layer's concatenated output."""
-
-    name: str
-    first: int
-    last: int
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer whose channels are units.
-
-    Attributes
-    ----------
-    index : int
-        Depth order among the network's layers, from 0.
-    """
-
-    name: str
-    index: int
-    branches: tuple[Branch, ...]
-
-    @property
-    def channels(self) -> int:
-        """Number of channels, all branches together."""
-        return self.branches[-1].last + 1
-
-    def branch(self, name: str) -> Branch:
-        """Give the branch of that name; `UserError` with the right names otherwise."""
-        for branch in self.branches:
-            if branch.name == name:
-                return branch
-        names = [branch.name for branch in self.branches]
-        raise UserError(
-            f'layer {self.name} has no branch "{name}"',
-            remedy=f"{nearest(name, names)} Its branches: {', '.join(names)}.".strip(),
-        )
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """From RGB in [0, 1] to what the network was trained on: ``scale x - mean``."""
-
-    scale: float
-    mean: tuple[float, float, float]
-    bgr: bool
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Turn RGB images (N, 3, H, W) into the network's input."""
-        if self.bgr:
-            x = x.flip(1)
-        mean = torch.tensor(self.mean, dtype=x.dtype, device=x.device)
-        return x * self.scale - mean[None, :, None, None]
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """All that belongs together about one network.
-
-    Attributes
-    ----------
-    value_range : tuple of float
-        Range of the RGB values that `Network` takes.
-    check_size : int
-        Side in pixels of the images for the accuracy check.
-    expected_top1, expected_top5 : float
-        Shares of the labelled embedded photographs that the network must name, at least.
-    """
-
-    name: str
-    title: str
-    factory: Callable[[], nn.Module]
-    layers: tuple[Layer, ...]
-    preprocessing: Preprocessing
-    value_range: tuple[float, float]
-    weights: Path
-    weights_sha256: str
-    licence: str
-    check_size: int
-    expected_top1: float
-    expected_top5: float
-    classes: Path
-
-    def layer(self, name: str) -> Layer:
-        """Give the layer of that name; `UserError` with the nearest right names otherwise."""
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        names = [layer.name for layer in self.layers]
-        raise UserError(
-            f'{self.name} has no layer "{name}"',
-            remedy=f"{nearest(name, names)} Its layers: {', '.join(names)}.".strip(),
-        )
-
-    def class_names(self) -> list[str]:
-        """Names of the classes, in the order of the network's outputs."""
-        return self.classes.read_text(encoding="utf-8").splitlines()
-
-
-def _squeezenet_layers() -> tuple[Layer, ...]:
+def _layers(described: Iterable[tuple[str, Iterable[tuple[str, int, int]]]]) -> tuple[Layer, ...]:
     return tuple(
-        Layer(name, index, (Branch("1x1", 0, n - 1), Branch("3x3", n, 2 * n - 1)))
-        for index, (name, _, _, n) in enumerate(FIRES)
+        Layer(name, index, tuple(Branch(*branch) for branch in branches))
+        for index, (name, branches) in enumerate(described)
     )
+
+
+def _fetch_googlenet() -> Path:
+    return fetch_weights(published_weights("googlenet")[0].url, "googlenet")
 
 
 REGISTRY: dict[str, NetworkSpec] = {
@@ -146,7 +80,9 @@ REGISTRY: dict[str, NetworkSpec] = {
             name="squeezenet1_1",
             title="SqueezeNet 1.1, trained on ImageNet (embedded)",
             factory=SqueezeNet,
-            layers=_squeezenet_layers(),
+            layers=_layers(
+                (name, (("1x1", 0, n - 1), ("3x3", n, 2 * n - 1))) for name, _, _, n in FIRES
+            ),
             preprocessing=Preprocessing(255.0, (104.006, 116.669, 122.679), bgr=True),
             value_range=(0.0, 1.0),
             weights=WEIGHTS / "squeezenet1_1.npz",
@@ -155,20 +91,117 @@ REGISTRY: dict[str, NetworkSpec] = {
             check_size=227,
             expected_top1=0.72,
             expected_top5=0.86,
-            classes=WEIGHTS / "imagenet_classes.txt",
+            # Published for the original model.
+            expected_folder_top1=0.575,
+            classes=IMAGENET_CLASSES,
+        ),
+        NetworkSpec(
+            name="googlenet",
+            title="GoogLeNet with batch norm, torchvision's (weights by path, or fetched)",
+            factory=googlenet.GoogLeNet,
+            layers=_layers(googlenet.LAYERS),
+            preprocessing=Preprocessing(2.0, (1.0, 1.0, 1.0), bgr=False),
+            value_range=(0.0, 1.0),
+            weights=None,
+            weights_sha256="",
+            licence="BSD-3-Clause (torchvision)",
+            check_size=224,
+            # Published for torchvision's weights.
+            expected_folder_top1=0.69778,
+            classes=IMAGENET_CLASSES,
+            fetch=_fetch_googlenet,
+        ),
+        NetworkSpec(
+            name="inception_v1",
+            title="InceptionV1 with local response normalisation, as published (weights by path)",
+            factory=inception_v1.InceptionV1,
+            layers=_layers(inception_v1.LAYERS),
+            preprocessing=Preprocessing(255.0, (117.0, 117.0, 117.0), bgr=False),
+            value_range=(0.0, 1.0),
+            weights=None,
+            weights_sha256="",
+            licence="Apache-2.0 (TensorFlow)",
+            check_size=224,
+            # A lower bound: replications of GoogLeNet without batch norm reach 0.687.
+            expected_folder_top1=0.66,
+            classes=WEIGHTS / "inception_v1_classes.txt",
+            weights_help=(
+                "Get the frozen graph of TensorFlow's inception5h "
+                "(storage.googleapis.com/download.tensorflow.org/models/inception5h.zip) or "
+                "lucid's InceptionV1.pb, turn it into weights with `python -m generation "
+                "convert-weights GRAPH --out inception_v1.npz`, and give that file: --weights "
+                "PATH, or `weights` in the recipe's [network] table."
+            ),
         ),
     )
 }
 
 
-def network_spec(name: str) -> NetworkSpec:
-    """Look a network up by name; `UserError` with the nearest right names otherwise."""
+def network_spec(which: str | NetworkChoice) -> NetworkSpec:
+    """Look a network up, without its weights where those are not at hand.
+
+    Parameters
+    ----------
+    which : str or NetworkChoice
+        A registered name, ``torchvision:MODEL``, ``package.module:factory``, or one of these
+        with weights and more.
+
+    Raises
+    ------
+    UserError
+        If there is no such network, with the nearest right names, or no such file of weights.
+    """
+    choice = NetworkChoice(name=which) if isinstance(which, str) else which
+    name = ALIASES.get(choice.name, choice.name)
     if name in REGISTRY:
-        return REGISTRY[name]
-    raise UserError(
-        f'there is no network called "{name}"',
-        remedy=f"{nearest(name, REGISTRY)} Known: {', '.join(sorted(REGISTRY))}.".strip(),
-    )
+        _only(choice, ("name", "weights", "classes", "accuracy_folder", "expected_top1"))
+        spec = replace(REGISTRY[name], choice=choice.model_copy(update={"name": name}).given())
+    elif ":" in name:
+        spec = hooked_spec(choice)
+    else:
+        known = [*REGISTRY, *ALIASES]
+        raise UserError(
+            f'there is no network called "{name}"',
+            remedy=f"{nearest(name, known)} Known: {', '.join(sorted(known))}. {_OWN}".strip(),
+        )
+    if choice.weights is not None:
+        path = Path(choice.weights).expanduser()
+        if not path.is_file():
+            raise UserError("there is no such file of weights", where=str(path))
+        spec = replace(spec, weights=path, weights_sha256=sha256_file(path))
+    if choice.classes is not None:
+        spec = replace(spec, classes=Path(choice.classes).expanduser())
+        spec.class_names()
+    if choice.accuracy_folder is not None:
+        spec = replace(spec, accuracy_folder=Path(choice.accuracy_folder).expanduser())
+    if choice.expected_top1 is not None:
+        spec = replace(spec, expected_folder_top1=choice.expected_top1)
+    return spec
+
+
+def _only(choice: NetworkChoice, allowed: tuple[str, ...]) -> None:
+    odd = [key for key in choice.given() if key not in allowed]
+    if odd:
+        raise UserError(
+            f"{choice.name} brings its own {', '.join(odd)}",
+            remedy="Leave these keys out; they are for networks of your own.",
+        )
+
+
+def with_weights(spec: NetworkSpec) -> NetworkSpec:
+    """Make sure that a network's weights are at hand; fetch published ones if need be.
+
+    Raises
+    ------
+    UserError
+        If they are not; the message says where they are to be had.
+    """
+    if spec.weights is not None or spec.weights_sha256:
+        return spec
+    if spec.fetch is None:
+        raise UserError(f"the weights of {spec.name} are not at hand", remedy=spec.weights_help)
+    path = spec.fetch()
+    return replace(spec, weights=path, weights_sha256=sha256_file(path))
 
 
 class Network:
@@ -203,7 +236,7 @@ class Network:
             A layer's name.
         """
         self.spec.layer(layer)
-        for name, features in self._architecture.walk(self.spec.preprocessing(x)):
+        for name, features in self._architecture.walk(self.spec.preprocessing(x), (layer,)):
             if name == layer:
                 return features
         raise AssertionError(f"{self.spec.name} lists {layer} but does not compute it")
@@ -222,11 +255,8 @@ class Network:
             self.spec.layer(layer)
         found: dict[str, Tensor] = {}
         with torch.no_grad():
-            for name, features in self._architecture.walk(self.spec.preprocessing(x)):
-                if name in wanted:
-                    found[name] = features.float().mean(dim=(2, 3))
-                    if len(found) == len(wanted):
-                        break
+            for name, features in self._architecture.walk(self.spec.preprocessing(x), wanted):
+                found[name] = features.float().mean(dim=(2, 3))
         return found
 
     def classify(self, x: Tensor) -> Tensor:
@@ -235,22 +265,27 @@ class Network:
             return self._architecture.classify(self.spec.preprocessing(x))
 
 
-def load_network(name: str, device: torch.device | str = "cpu") -> Network:
-    """Build a registered network and load its weights, after comparing their checksum.
+def load_network(
+    which: str | NetworkChoice | NetworkSpec, device: torch.device | str = "cpu"
+) -> Network:
+    """Build a network and load its weights, after comparing their checksum.
 
     Raises
     ------
     UserError
         If the name is unknown, or the weights are missing, damaged or do not fit.
     """
-    spec = network_spec(name)
+    spec = which if isinstance(which, NetworkSpec) else network_spec(which)
+    spec = with_weights(spec)
     module = spec.factory()
-    load_weights(module, spec.weights, spec.weights_sha256)
+    if spec.weights is not None:
+        inner = module.module if isinstance(module, HookedNetwork) else module
+        load_weights(inner, spec.weights, spec.weights_sha256)
     return Network(spec, module, torch.device(device))
 
 
 def load_weights(module: nn.Module, path: Path, sha256: str) -> None:
-    """Fill a module with the arrays of an ``.npz`` file.
+    """Fill a module with the arrays of a file (see `generation.weight_files`).
 
     Raises
     ------
@@ -266,18 +301,13 @@ def load_weights(module: nn.Module, path: Path, sha256: str) -> None:
             where=str(path),
             remedy=_REINSTALL,
         )
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            state = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"the network's weights cannot be read ({error})", where=str(path)
-        ) from error
+    state = read_state(path)
     try:
         module.load_state_dict(state, strict=True)
     except RuntimeError as error:
+        reasons = [line.strip()[:160] for line in str(error).splitlines()[1:4]]
         raise UserError(
-            f"these weights do not belong to this network ({error})", where=str(path)
+            f"these weights do not belong to this network ({' '.join(reasons)})", where=str(path)
         ) from error
 
 

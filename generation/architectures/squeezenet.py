@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -52,13 +52,18 @@ class SqueezeNet(nn.Module):  # type: ignore[misc]
             self.add_module(name, Fire(entering, squeezed, expanded))
         self.conv10 = nn.Conv2d(512, 1000, 1)
 
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    def walk(
+        self, x: Tensor, wanted: Collection[str] | None = None
+    ) -> Iterator[tuple[str, Tensor]]:
         """Compute layer after layer, only as far as the caller asks.
 
         Parameters
         ----------
         x : Tensor
             Preprocessed images (N, 3, H, W).
+        wanted : collection of str, optional
+            Yield these layers only and compute nothing beyond the last of them; every layer by
+            default.
 
         Yields
         ------
@@ -67,16 +72,21 @@ class SqueezeNet(nn.Module):  # type: ignore[misc]
         features : Tensor
             Pre-ReLU feature maps (N, C, h, w).
         """
+        missing = {name for name, *_ in FIRES} if wanted is None else set(wanted)
+        if not missing:
+            return
         # Pooling and ReLU commute; pooled first, the ReLU has a quarter of the work.
         x = F.relu(F.max_pool2d(self.conv1(x), 3, 2))
         for name, *_ in FIRES:
             features = self.get_submodule(name)(x)
-            yield name, features
+            if name in missing:
+                yield name, features
+                missing.remove(name)
+                if not missing:
+                    return
             x = F.relu(F.max_pool2d(features, 3, 2) if name in _POOLED_AFTER else features)
 
     def classify(self, x: Tensor) -> Tensor:
         """Class scores (N, 1000) before the softmax, from preprocessed images (N, 3, H, W)."""
-        features = x
-        for _, last in self.walk(x):
-            features = last
+        _, features = next(self.walk(x, [FIRES[-1][0]]))
         return F.relu(self.conv10(F.relu(features))).mean(dim=(2, 3))
