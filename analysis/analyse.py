@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.design import trial_count_numbers
+from analysis.exclusion import Decision, exclude
 from analysis.further import further_estimates, with_models
 from analysis.inference import TEST_DETAIL_COLUMNS, run_tests
 from analysis.intervals import Resamples
@@ -29,11 +30,17 @@ class Results:
     label : str
         The experiment's name in the tables.
     trials : pandas.DataFrame
-        Its trials.
+        Its trials, less those that the protocol's rules exclude.
     estimates, tests : pandas.DataFrame
         See `measures.estimates` and `inference.run_tests`.
     counts : dict
         Number of trials of each type, of trials without an answer, of participants, sessions.
+    exclusion : Decision
+        What was left out, and why.
+    collected : dict
+        The same counts before exclusion.
+    whole : tuple of pandas.DataFrame or None
+        Estimates and tests without exclusion, where something was excluded.
     """
 
     label: str
@@ -41,6 +48,9 @@ class Results:
     estimates: pd.DataFrame
     tests: pd.DataFrame
     counts: dict[str, int]
+    exclusion: Decision
+    collected: dict[str, int]
+    whole: tuple[pd.DataFrame, pd.DataFrame] | None = None
 
 
 def analyse(
@@ -64,26 +74,41 @@ def analyse(
         Told what is being done, for a progress display.
     """
     found = []
-    for label in sorted(dataset.trials["experiment"].unique()):
-        trials = with_codes(dataset.trials[dataset.trials["experiment"] == label])
-        step(f"Estimating {label}")
-        resamples = Resamples.draw(
-            int(trials["participant_code"].max()) + 1, int(trials["unit_code"].max()) + 1,
-            bootstrap, seed,
-        )  # fmt: skip
-        numbers = estimates(trials, resamples)
-        step(f"Testing {label}")
-        models = fit_models(trials)
-        tested = with_models(run_tests(trials), models).assign(experiment=label)
-        further = further_estimates(trials, resamples, models, seed)
-        numbers = pd.concat([numbers, further], ignore_index=True).assign(experiment=label)
+    for label in sorted(dataset.trials["experiment"].astype(str).unique()):
+        collected = dataset.trials[dataset.trials["experiment"] == label]
+        sessions = dataset.sessions[dataset.sessions["experiment"] == label]
+        decision = exclude(collected, sessions, dataset.rules)
+        whole = None
+        if decision.changed:
+            # Without the steps: they are counted before anything is known of exclusions.
+            whole = _compute(collected, label, seed, bootstrap, lambda _: None)[1:]
+        trials, numbers, tested = _compute(decision.trials, label, seed, bootstrap, step)
         found.append(
             Results(
-                label, trials, numbers[list(DETAIL_COLUMNS)], tested[list(TEST_DETAIL_COLUMNS)],
-                _counts(trials),
+                label, trials, numbers, tested, _counts(trials), decision, _counts(collected),
+                whole,
             )
         )  # fmt: skip
     return found
+
+
+def _compute(
+    trials: pd.DataFrame, label: str, seed: int, bootstrap: int, step: Callable[[str], None]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Trials with their codes, estimates and tests of one experiment."""
+    trials = with_codes(trials)
+    step(f"Estimating {label}")
+    resamples = Resamples.draw(
+        int(trials["participant_code"].max()) + 1, int(trials["unit_code"].max()) + 1,
+        bootstrap, seed,
+    )  # fmt: skip
+    numbers = estimates(trials, resamples)
+    step(f"Testing {label}")
+    models = fit_models(trials)
+    tested = with_models(run_tests(trials), models).assign(experiment=label)
+    further = further_estimates(trials, resamples, models, seed)
+    numbers = pd.concat([numbers, further], ignore_index=True).assign(experiment=label)
+    return trials, numbers[list(DETAIL_COLUMNS)], tested[list(TEST_DETAIL_COLUMNS)]
 
 
 def _counts(trials: pd.DataFrame) -> dict[str, int]:

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.checks import check_trials
+from analysis.exclusion import Exclusion, read_rules
 from house.errors import UserError
 from house.files import sha256_file
 from participants import MISSING, TRIAL_COLUMNS, DataFolder, SessionFolder, SessionInfo
@@ -37,13 +38,16 @@ class Dataset:
         One row an answered trial: the columns of `TRIAL_COLUMNS` and `experiment`, `kind`.
         Whole numbers are Int64, truth values boolean, both with missing values.
     sessions : pandas.DataFrame
-        One row a session: participant, session, kind, protocol, bank, completed, trials.
+        One row a session: participant, session, experiment, kind, protocol, bank, completed,
+        trials.
     statements : list of str
         What a reader must know about the data: unfinished sessions, missing answers, ...
     sources : dict
         File name to SHA-256: the published files, or every trial table read.
     notes : list of str
         Notes that the record carries, such as what is odd about imported times.
+    rules : dict
+        Checksum of each protocol that states rules of exclusion to these rules.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Dataset:
     statements: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    rules: dict[str, Exclusion] = field(default_factory=dict)
 
 
 def load(root: Path, kind: str = "all") -> Dataset:
@@ -106,7 +111,18 @@ def load(root: Path, kind: str = "all") -> Dataset:
         statements=statements,
         sources=_imported_sources(imported) or sources,
         notes=list(dict.fromkeys(note for _, info in chosen for note in info.notes)),
+        rules=_rules(chosen),
     )
+
+
+def _rules(chosen: list[tuple[SessionFolder, SessionInfo]]) -> dict[str, Exclusion]:
+    """Rules of exclusion by protocol, from the first plan that holds each version of it."""
+    found: dict[str, Exclusion] = {}
+    for folder, info in chosen:
+        if info.protocol_sha256 not in found and folder.plan_path.exists():
+            where = f"{folder.plan_path}, protocol {info.protocol}"
+            found[info.protocol_sha256] = read_rules(folder.plan.protocol_text, where)
+    return {sha: rules for sha, rules in found.items() if rules.stated}
 
 
 def _imported_sources(listed: Any) -> dict[str, str]:
@@ -239,7 +255,8 @@ def _session_table(
     rows = [
         {
             "participant": info.participant, "session": info.session, "kind": info.kind,
-            "protocol": info.protocol, "protocol_sha256": info.protocol_sha256,
+            "experiment": _label(info), "protocol": info.protocol,
+            "protocol_sha256": info.protocol_sha256,
             "bank": info.bank_name, "bank_sha256": info.bank_sha256,
             "observer": (info.observer or {}).get("name"), "expertise": info.expertise,
             "started": info.started, "completed": info.completed,
@@ -252,6 +269,12 @@ def _session_table(
     return pd.DataFrame(rows)
 
 
+def _label(info: SessionInfo) -> str:
+    if info.kind == "published":
+        return PUBLISHED_LABELS.get(info.protocol, info.protocol)
+    return info.protocol
+
+
 def _planned(folder: SessionFolder) -> int | None:
     """Trials that the plan asks for; only unfinished sessions are worth opening the plan."""
     if folder.info.completed is not None or not folder.plan_path.exists():
@@ -260,14 +283,8 @@ def _planned(folder: SessionFolder) -> int | None:
 
 
 def _with_session_columns(trials: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
-    known = sessions.assign(
-        experiment=[
-            PUBLISHED_LABELS.get(p, p) if k == "published" else p
-            for p, k in zip(sessions["protocol"], sessions["kind"], strict=True)
-        ]
-    )
     keys = ["participant", "session"]
-    known = known[[*keys, "kind", "experiment"]].astype(dict.fromkeys(keys, "Int64"))
+    known = sessions[[*keys, "kind", "experiment"]].astype(dict.fromkeys(keys, "Int64"))
     joined = trials.merge(known, on=keys, how="left", validate="many_to_one")
     stray = joined["kind"].isna()
     if stray.any():

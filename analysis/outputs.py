@@ -27,7 +27,11 @@ FORMAT_VERSION = 1
 _OUR_FIGURE = re.compile(
     r"(\d+_)?(accuracy(_by_\w+)?|response_time(_distribution)?|confidence|units)\.(svg|png)"
 )
-_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib", "jinja2")
+_WITHOUT = (
+    ("estimates_without_exclusion.csv", ESTIMATE_COLUMNS),
+    ("tests_without_exclusion.csv", TEST_COLUMNS),
+)
+_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "pingouin", "matplotlib", "jinja2")
 
 
 def write_report(
@@ -93,9 +97,11 @@ def write_report(
             "counts": {found.label: found.counts for found in results},
             "exclusions": {
                 found.label: {
-                    "rule": "none",
-                    "participants": 0,
-                    "trials": 0,
+                    "rule": found.exclusion.rules or "none",
+                    "participants": len(found.exclusion.participants),
+                    "trials": found.exclusion.n_trials,
+                    "excluded": found.exclusion.participants,
+                    "collected": found.collected,
                     "trials_without_answer": found.counts["without_answer"],
                     "answers_without_time": found.counts["without_time"],
                 }
@@ -109,8 +115,20 @@ def write_report(
             "tests": _records(tests),
         },
     )
+    _write_whole(out, results)
     atomic_write_text(out / "report.html", page)
     return results
+
+
+def _write_whole(out: Path, results: list[Results]) -> None:
+    """Write, beside the tables, what they would be without exclusion, where there was any."""
+    wholes = [found.whole for found in results if found.whole is not None]
+    for place, (name, columns) in enumerate(_WITHOUT):
+        if wholes:
+            table = pd.concat([whole[place] for whole in wholes], ignore_index=True)
+            atomic_write_text(out / name, _csv(table[list(columns)]))
+        else:
+            (out / name).unlink(missing_ok=True)
 
 
 def _write_figures(folder: Path, drawn: list[list[Picture]]) -> None:

@@ -11,8 +11,9 @@ import jinja2
 import pandas as pd
 
 from analysis.analyse import Results
-from analysis.cells import conditions, trial_set
+from analysis.cells import conditions
 from analysis.design import Table, balance, timing, trial_counts
+from analysis.flow import flow, stages, with_and_without
 from analysis.load import Dataset
 from analysis.printed import comparisons
 from analysis.prose import (
@@ -80,7 +81,9 @@ def render(
             _experiment(found, drawn, published)
             for found, drawn in zip(results, pictures, strict=True)
         ],
-        flow=_flow(dataset, results),
+        flow=flow(dataset, results),
+        stages=stages(results),
+        with_and_without=with_and_without(results),
         undefined=[s for found in results for s in undefined(found.estimates)],
         notes=dataset.notes,
         seed=provenance["seed"],
@@ -181,30 +184,6 @@ def _intuitiveness(numbers: pd.DataFrame) -> Table:
         for _, row in found.iterrows()
     ]  # fmt: skip
     return Table(["Unit", "Mean rating", "± 2 SEM", "ratings"], rows)
-
-
-def _flow(dataset: Dataset, results: list[Results]) -> list[str]:
-    sessions = dataset.sessions
-    people = sessions["participant"].nunique()
-    first = (
-        f"{count(int(people), 'participant')} in {count(len(sessions), 'session')} were read, "
-        f"{count(len(dataset.trials), 'row')} of the trial tables in all."
-    )
-    used = [
-        f"{found.counts['main'] - _unanswered_main(found):,} main trials"
-        + (f" of {found.label}" if len(results) > 1 else "")
-        for found in results
-    ]
-    second = (
-        f"{listed(used)} carry the numbers above. No participant and no trial was excluded for "
-        "its answer, its speed or its confidence."
-    )
-    return [first, second, *dataset.statements]
-
-
-def _unanswered_main(found: Results) -> int:
-    main = (found.trials["trial_type"] == "main").sum()
-    return int(main) - len(trial_set(found.trials, "all"))
 
 
 def _more(amount: int) -> str:
