@@ -20,7 +20,7 @@ _BARS = (
 
 def pick(table: pd.DataFrame, **where: str) -> pd.DataFrame:
     """Rows of the estimates: means of main trials over all factors, unless said otherwise."""
-    wanted = {"statistic": "mean", "trials": "all", "factor": "", **where}
+    wanted = {"statistic": "mean", "trials": "all", "factor": "", "factor2": "", **where}
     keep = pd.Series(True, index=table.index)
     for column, value in wanted.items():
         keep &= table[column] == value
@@ -168,7 +168,7 @@ _SHADES = ("#dfe7ee", "#8fb1cc", "#26557c")
 
 def confidence(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | None:
     """How often each confidence was given."""
-    table = estimates[estimates["measure"] == "confidence_share"]
+    table = estimates[(estimates["measure"] == "confidence_share") & (estimates["factor2"] == "")]
     if table.empty:
         return None
     names = [n for n in conditions(trials) if (table["condition"] == n).any()]

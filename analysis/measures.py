@@ -37,7 +37,7 @@ _USED = ("participant", "session", "trial", "trial_type", "condition", "correct"
          "unit", "block_half", "moment")  # fmt: skip
 _SHARE = (0.0, 1.0)
 _FINE = ("unit", "participant")
-_PAIRS = (("scheme", "expertise"), ("layer", "branch"))
+_PAIRS = (("scheme", "expertise"),)
 """Factors that are also looked at together."""
 
 

@@ -26,9 +26,9 @@ PLUS_MINUS = "±"
 
 
 def select(table: pd.DataFrame, **where: str) -> pd.DataFrame:
-    """Rows whose columns have the values given; `factor` is empty unless it is given."""
+    """Rows whose columns have the values given; factors are empty unless they are given."""
     keep = pd.Series(True, index=table.index)
-    for column, value in {"factor": "", **where}.items():
+    for column, value in {"factor": "", "factor2": "", **where}.items():
         keep &= table[column] == value
     return table[keep]
 

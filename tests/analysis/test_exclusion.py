@@ -52,7 +52,8 @@ def record(
         given.append({"choice": choice, "correct": choice == position, "confidence": 2,
                       "rt": answer.get("rt", 1.5), "key": "u"})  # fmt: skip
     plan = Plan(
-        protocol="ours", protocol_sha256=hashlib.sha256(text.encode()).hexdigest(), protocol_text=text,
+        protocol="ours", protocol_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        protocol_text=text,
         bank_name="demo", bank_sha256="1" * 64, participant=participant, session=1, seed=1,
         blocks=(PlannedBlock(block=1, kind="main", condition="natural", scheme="Min+Max 9",
                              trials=tuple(planned)),),
