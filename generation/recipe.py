@@ -7,60 +7,23 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from generation.network_choice import NetworkChoice, NetworkKey
 from generation.networks import NetworkSpec, network_spec
 from generation.synthesis.optimize import Settings
 from generation.synthesis.transforms import TransformSettings, scaled_size
+from generation.unit_choice import ChosenUnit, Draw
 from house.errors import UserError
 from house.names import find_embedded
 from house.tables import read_toml, validate
 
 RECIPES = Path(__file__).parent / "recipes"
 
-Role = Literal["main", "practice", "catch", "intuitiveness"]
 # A network needs room for its stem and poolings; smaller pictures have no position left.
 SMALLEST_INPUT = 32
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ChosenUnit(_Part):
-    """One unit by name.
-
-    Attributes
-    ----------
-    unit : str
-        ``layer:branch:channel``; the channel counts within the layer, not the branch.
-    role : str
-        What the experiment uses it for.
-    selection : str
-        How it was chosen.
-    """
-
-    unit: Annotated[str, StringConstraints(pattern=r"^[^:\s]+:[^:\s]+:\d+$")]
-    role: Role = "main"
-    selection: Literal["random", "hand-picked"] = "hand-picked"
-
-
-class Draw(_Part):
-    """A seeded draw of units without replacement: the same number from every stratum.
-
-    Attributes
-    ----------
-    layers, branches : tuple of str
-        The strata are all pairs of a layer and a branch; none named = all there are.
-    count : int
-        Units a stratum.
-    seed : int, optional
-        Root of the draw; the bank's seed by default.
-    """
-
-    layers: tuple[str, ...] = ()
-    branches: tuple[str, ...] = ()
-    count: int = Field(default=1, ge=1)
-    role: Role = "main"
-    seed: int | None = Field(default=None, ge=0)
 
 
 class Transforms(_Part):
@@ -193,14 +156,23 @@ class Recipe(_Part):
     ----------
     name : str
         What people will call the bank.
+    network : NetworkChoice
+        A name alone, or a table.
     seed : int
         Root of everything random in it.
+    named_for : str
+        The network whose units `units` and `draws` name, where another one may be used: that one
+        then gets units of the same strata.
+    limit : int, optional
+        So many units only, main ones first.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     description: str = ""
-    network: str = "squeezenet1_1"
+    network: NetworkKey = NetworkChoice(name="squeezenet1_1")
     seed: int = Field(default=0, ge=0)
+    named_for: str = ""
+    limit: int | None = Field(default=None, ge=1)
     units: tuple[ChosenUnit, ...] = ()
     draws: tuple[Draw, ...] = ()
     synthesis: Synthesis = Synthesis()

@@ -1,17 +1,47 @@
-"""Units by name and by seeded draw."""
+"""The units of a recipe: by name, by seeded draw, and in another network."""
 
 from __future__ import annotations
 
-from generation.networks import Layer, NetworkSpec
-from generation.recipe import Draw, Recipe
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from generation.network_spec import Layer, NetworkSpec
+from generation.networks import network_spec
+from generation.recipe import Recipe
+from generation.unit_draws import draw_units
+from generation.unit_strata import adapt, has_all
 from house.errors import UserError
-from house.names import nearest
-from house.seeds import generator
-from stimuli import Unit, unit_id
+from stimuli import ROLES, Unit, unit_id
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Units of a bank.
+
+    Attributes
+    ----------
+    units : tuple of Unit
+        Within each role and set in depth order, main units first.
+    named_for : str
+        Network whose units the recipe names, where it is another one; else empty.
+    strata : dict of str to str
+        In that case which stratum of this network stands for which of the recipe's.
+    """
+
+    units: tuple[Unit, ...]
+    named_for: str = ""
+    strata: dict[str, str] = field(default_factory=dict)
 
 
 def parse_unit(
-    spec: NetworkSpec, text: str, *, role: str = "main", selection: str = "hand-picked"
+    spec: NetworkSpec,
+    text: str,
+    *,
+    role: str = "main",
+    selection: str = "hand-picked",
+    set: str = "",
 ) -> Unit:
     """Find the unit that a name such as ``fire5:3x3:145`` means.
 
@@ -35,15 +65,8 @@ def parse_unit(
             remedy=f"That branch has channels {branch.first} to {branch.last}."
             + _right_branch(layer, channel),
         )
-    return Unit(
-        unit_id(layer.name, branch.name, channel),
-        layer.name,
-        layer.index,
-        branch.name,
-        channel,
-        selection,
-        role,
-    )
+    name = unit_id(layer.name, branch.name, channel)
+    return Unit(name, layer.name, layer.index, branch.name, channel, selection, role, set)
 
 
 def _right_branch(layer: Layer, channel: int) -> str:
@@ -54,61 +77,61 @@ def _right_branch(layer: Layer, channel: int) -> str:
 
 
 def select_units(recipe: Recipe, spec: NetworkSpec) -> tuple[Unit, ...]:
+    """Give the units of a recipe; see `select`."""
+    return select(recipe, spec).units
+
+
+def select(recipe: Recipe, spec: NetworkSpec) -> Selection:
     """Give the units of a recipe: the named ones, then those of each draw.
 
-    Returns
-    -------
-    tuple of Unit
-        Within each role in depth order, main units first.
+    Where the recipe names units of another network (its key `named_for`), and this one does not
+    have them, the same strata of this network are filled by a seeded draw.
 
     Raises
     ------
     UserError
         If a name is wrong or stands twice, or a stratum has too few channels left.
     """
+    if recipe.named_for in ("", spec.name):
+        return Selection(_ordered(_limited(_named(recipe, spec), recipe.limit)))
+    source = network_spec(recipe.named_for)
+    units = _named(recipe, source)
+    if has_all(spec, units):
+        return Selection(_ordered(_limited(_named(recipe, spec), recipe.limit)))
+    adapted = adapt(units, source, spec, recipe.seed)
+    chosen = _ordered(_limited(adapted.units, recipe.limit))
+    return Selection(chosen, source.name, adapted.strata)
+
+
+def _named(recipe: Recipe, spec: NetworkSpec) -> list[Unit]:
     units: list[Unit] = []
     for chosen in recipe.units:
-        unit = parse_unit(spec, chosen.unit, role=chosen.role, selection=chosen.selection)
+        unit = parse_unit(
+            spec, chosen.unit, role=chosen.role, selection=chosen.selection, set=chosen.set
+        )
         if any(unit.unit_id == other.unit_id for other in units):
             raise UserError(f"the recipe names unit {unit.unit_id} twice")
         units.append(unit)
     for index, draw in enumerate(recipe.draws):
-        units += _draw(draw, index, recipe.seed, spec, {unit.unit_id for unit in units})
-    order = ("main", "practice", "catch", "intuitiveness")
-    return tuple(sorted(units, key=lambda unit: (order.index(unit.role), unit.layer_index)))
+        units += draw_units(draw, index, recipe.seed, spec, {unit.unit_id for unit in units})
+    return units
 
 
-def _draw(draw: Draw, index: int, seed: int, spec: NetworkSpec, taken: set[str]) -> list[Unit]:
-    root = seed if draw.seed is None else draw.seed
-    found: list[Unit] = []
-    known = {branch.name for layer in spec.layers for branch in layer.branches}
-    for name in draw.branches:
-        if name not in known:
-            raise UserError(
-                f'{spec.name} has no branch "{name}"',
-                remedy=f"{nearest(name, known)} Its branches: {', '.join(sorted(known))}.".strip(),
-            )
-    for layer_name in draw.layers or [layer.name for layer in spec.layers]:
-        layer = spec.layer(layer_name)
-        for branch in layer.branches:
-            if draw.branches and branch.name not in draw.branches:
-                continue
-            free = [
-                channel
-                for channel in range(branch.first, branch.last + 1)
-                if unit_id(layer.name, branch.name, channel) not in taken
-            ]
-            if len(free) < draw.count:
-                raise UserError(
-                    f"cannot draw {draw.count} units from {layer.name} {branch.name}: "
-                    f"{len(free)} are left"
-                )
-            # Named by its stratum: adding a layer to the recipe leaves the other draws alone.
-            rng = generator(root, "units", index, layer.name, branch.name)
-            for channel in sorted(rng.choice(free, size=draw.count, replace=False).tolist()):
-                name = unit_id(layer.name, branch.name, channel)
-                found.append(
-                    Unit(name, layer.name, layer.index, branch.name, channel, "random", draw.role)
-                )
-                taken.add(name)
-    return found
+def _limited(units: Sequence[Unit], limit: int | None) -> Sequence[Unit]:
+    """Keep so many units: main ones, spread evenly over the depth, before others."""
+    if limit is None or limit >= len(units):
+        return units
+    kept: list[Unit] = []
+    for role in ROLES:
+        candidates = _ordered([unit for unit in units if unit.role == role])
+        count = min(limit - len(kept), len(candidates))
+        if count:
+            rows = np.linspace(0, len(candidates) - 1, count).round().astype(int)
+            kept += [candidates[row] for row in rows]
+    return kept
+
+
+def _ordered(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    return tuple(
+        sorted(units, key=lambda unit: (ROLES.index(unit.role), unit.set, unit.layer_index))
+    )
