@@ -75,11 +75,12 @@ def next_participant(data: DataFolder) -> int:
 
 
 def unfinished_session(data: DataFolder, participant: int) -> SessionFolder | None:
-    """Give the participant's last session where it was broken off."""
+    """Give the participant's last session where it was broken off, if only in its last files."""
     sessions = data.sessions_of(participant)
-    if not sessions or sessions[-1].state().finished:
+    if not sessions:
         return None
-    return sessions[-1]
+    last = sessions[-1]
+    return None if last.state().finished and last.info.completed is not None else last
 
 
 def choose_session(

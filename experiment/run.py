@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from experiment.display import Display, require_display
@@ -32,6 +34,7 @@ from experiment.screens import Responses
 from experiment.session import Ending, Session
 from experiment.stage import Stage, VirtualStage
 from experiment.texts import load_texts
+from house.errors import UserError
 from participants import DataFolder, SessionFolder, read_journal, state_of
 from stimuli import StimulusBank
 
@@ -189,9 +192,13 @@ def _walk(
     )
     entries = read_journal(folder.journal_path) if folder.journal_path.exists() else []
     state = state_of(entries)
+    if state.finished:
+        # Only what is derived was missing.
+        _complete(folder)
+        return Report(folder, Ending.FINISHED, chosen.resumed, len(state.completed), warnings)
     scored = frozenset(int(e.data["block"]) for e in entries if e.event == "block_end")
     with ExitStack() as stack:
-        stack.callback(folder.write_trial_table)
+        stack.push(partial(_derive_table, folder))
         preparation = None
         if isinstance(stage, Display):
             side = max(1, round(chosen.protocol.layout.image * stage.scale))
@@ -219,7 +226,31 @@ def _walk(
         )
         ending = session.walk(scored)
         if ending is Ending.FINISHED:
-            folder.update_info(completed=now_utc())
-            folder.write_trial_table()
+            _complete(folder)
             session.goodbye()
     return Report(folder, ending, chosen.resumed, len(session.results), warnings)
+
+
+def _complete(folder: SessionFolder) -> None:
+    """Finish a session's files; its metadata come last and say that all is there."""
+    _derive_table(folder, None, None, None)
+    folder.update_info(completed=now_utc())
+
+
+def _derive_table(
+    folder: SessionFolder,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    trace: TracebackType | None,
+) -> None:
+    """Write the trial table; where something else went wrong, let that be what is told."""
+    try:
+        folder.write_trial_table()
+    except UserError as problem:
+        if error is None:
+            raise UserError(
+                problem.problem,
+                where=problem.where,
+                remedy="Make room or mend the permissions, then go on with --resume: every answer "
+                "is in the journal, which gives the table back.",
+            ) from problem

@@ -110,6 +110,7 @@ def _walk(data: DataFolder, chosen: Chosen, texts: Catalogue, observer: Observer
             SessionState({}, {}, finished=False),
             sync_each=False,
         ).walk()
-        folder.update_info(completed=now_utc())
+        # Metadata last: they say that all is there.
         folder.write_trial_table()
+        folder.update_info(completed=now_utc())
     return folder
