@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
+from generation.natural_settings import SMALLEST_INPUT, Natural
 from generation.network_choice import NetworkChoice, NetworkKey
 from generation.networks import NetworkSpec, network_spec
+from generation.presets import PRESETS, no_such_preset, with_preset
+from generation.recipe_overrides import Overrides, changed_text, override
 from generation.synthesis.optimize import Settings
 from generation.synthesis.transforms import TransformSettings, scaled_size
 from generation.unit_choice import ChosenUnit, Draw
@@ -17,9 +27,6 @@ from house.names import find_embedded
 from house.tables import read_toml, validate
 
 RECIPES = Path(__file__).parent / "recipes"
-
-# A network needs room for its stem and poolings; smaller pictures have no position left.
-SMALLEST_INPUT = 32
 
 
 class _Part(BaseModel):
@@ -44,6 +51,8 @@ class Synthesis(_Part):
 
     Attributes
     ----------
+    preset : str, optional
+        Takes the place of the defaults: see `generation.presets`.
     images_per_sign : int
         Images of each unit and sign.
     canvas, crop : int
@@ -69,6 +78,7 @@ class Synthesis(_Part):
         Updates between two recorded points of the curve.
     """
 
+    preset: str | None = None
     images_per_sign: int = Field(default=9, ge=1, le=100)
     canvas: int = Field(default=256, ge=SMALLEST_INPUT, le=4096)
     crop: int = Field(default=16, ge=0)
@@ -82,6 +92,18 @@ class Synthesis(_Part):
     units_per_pass: int = Field(default=1, ge=1)
     curve_every: int = Field(default=8, ge=1)
     transforms: Transforms = Transforms()
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if value is not None and value not in PRESETS:
+            raise ValueError(no_such_preset(value))
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, data: Any) -> Any:
+        return with_preset(data)
 
     @model_validator(mode="after")
     def _sizes(self) -> Synthesis:
@@ -116,37 +138,6 @@ class Synthesis(_Part):
             precision=precision,
             curve_every=self.curve_every,
         )
-
-
-class Natural(_Part):
-    """Photographs and how they are dealt.
-
-    Attributes
-    ----------
-    photographs : str
-        "embedded", or a folder with an ``attribution.tsv``.
-    resize : int
-        Shorter side in pixels after the bilinear resize; the centre is then cut to the size of
-        the synthetic images. Published: 256, then 224.
-    batches : int
-        Disjoint batches of a unit and sign.
-    positions : int
-        Images of a batch: one query and the references, one of each rank bin.
-    images_per_pass : int
-        Photographs in one pass of the network.
-    """
-
-    photographs: str = "embedded"
-    resize: int = Field(default=256, ge=SMALLEST_INPUT)
-    batches: int = Field(default=20, ge=1)
-    positions: int = Field(default=10, ge=2)
-    images_per_pass: int = Field(default=16, ge=1)
-    unreadable_limit: int = Field(default=10, ge=0)
-
-    @property
-    def ranks(self) -> int:
-        """Exemplars of each unit and sign."""
-        return self.batches * self.positions
 
 
 class Recipe(_Part):
@@ -190,16 +181,24 @@ class Recipe(_Part):
         return self
 
 
-def load_recipe(name_or_path: str) -> tuple[Recipe, NetworkSpec, str]:
+def load_recipe(
+    name_or_path: str, changes: Overrides | None = None
+) -> tuple[Recipe, NetworkSpec, str]:
     """Read a recipe by the name of an embedded one or by path.
+
+    Parameters
+    ----------
+    name_or_path : str
+    changes : Overrides, optional
+        What the command line changes.
 
     Returns
     -------
     recipe : Recipe
     spec : NetworkSpec
-        Its network.
+        Its network, perhaps still without weights.
     text : str
-        The TOML text as it stands in the file.
+        The TOML text as it stands in the file, or that of the changed recipe.
 
     Raises
     ------
@@ -207,9 +206,17 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, NetworkSpec, str]:
         If there is no such recipe, or it is not valid, or names no known network.
     """
     path = find_embedded(name_or_path, RECIPES, ".toml", "recipe")
-    recipe = validate(Recipe, read_toml(path, "recipe"), str(path))
+    data = read_toml(path, "recipe")
+    text = path.read_text(encoding="utf-8")
+    changes = changes or Overrides()
+    if changes != Overrides():
+        data = override(data, changes)
+        text = changed_text(data, path.stem, changes)
+    recipe = validate(Recipe, data, str(path))
     try:
         spec = network_spec(recipe.network)
     except UserError as error:
-        raise UserError(error.problem, where=f"{path}, key network", remedy=error.remedy) from None
-    return recipe, spec, path.read_text(encoding="utf-8")
+        place = "--network" if changes.network else f"{path}, key network"
+        where = f"{place}: {error.where}" if error.where else place
+        raise UserError(error.problem, where=where, remedy=error.remedy) from None
+    return recipe, spec, text

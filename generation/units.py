@@ -123,7 +123,9 @@ def _limited(units: Sequence[Unit], limit: int | None) -> Sequence[Unit]:
         return units
     kept: list[Unit] = []
     for role in ROLES:
-        candidates = _ordered([unit for unit in units if unit.role == role])
+        candidates = sorted(
+            (unit for unit in units if unit.role == role), key=lambda unit: unit.layer_index
+        )
         count = min(limit - len(kept), len(candidates))
         if count:
             rows = np.linspace(0, len(candidates) - 1, count).round().astype(int)

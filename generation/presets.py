@@ -1,0 +1,76 @@
+"""Published ways of making synthetic images, under a name; a recipe may change any of it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from house.names import nearest
+
+# lucid's standard transforms draw from 21 angles and, so that many pictures stay upright, five
+# more zeros.
+_LUCID_ANGLES = [*(float(angle) for angle in range(-10, 11)), *[0.0] * 5]
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Borowski et al. (2021), appendix A.1.1, and the code that made their images.
+    "borowski2021": {
+        "images_per_sign": 10,
+        "canvas": 256,
+        "crop": 16,
+        "steps": 2561,
+        "learning_rate": 0.05,
+        "schedule": "constant",
+        "sd": 0.01,
+        "diversity": 100.0,
+        "diversity_unit": "activation",
+        "transforms": {
+            "jitter_before": 16,
+            "scales": [1.0, 0.975, 1.025, 0.95, 1.05],
+            "angles": [float(angle) for angle in range(-5, 6)],
+            "jitter_after": 8,
+        },
+    },
+    # Olah et al. (2017): what lucid's `render_vis` does when it is told nothing.
+    "lucid": {
+        "canvas": 128,
+        "crop": 0,
+        "steps": 512,
+        "learning_rate": 0.05,
+        "schedule": "constant",
+        "sd": 0.01,
+        "diversity": 0.0,
+        "diversity_unit": "activation",
+        "transforms": {
+            "jitter_before": 8,
+            "scales": [1 + (index - 5) / 50 for index in range(11)],
+            "angles": _LUCID_ANGLES,
+            "jitter_after": 4,
+        },
+    },
+}
+
+
+def with_preset(given: Any) -> Any:
+    """Fill in what a preset says and a recipe's ``[synthesis]`` table leaves open.
+
+    Parameters
+    ----------
+    given : dict
+        The table. Anything else, and a name that is no preset's, is left for others to refuse.
+
+    """
+    name = given.get("preset") if isinstance(given, dict) else None
+    if not isinstance(name, str) or name not in PRESETS:
+        return given
+    filled = deepcopy(PRESETS[name])
+    for key, value in given.items():
+        if isinstance(value, dict) and isinstance(filled.get(key), dict):
+            filled[key] = {**filled[key], **value}
+        else:
+            filled[key] = value
+    return filled
+
+
+def no_such_preset(name: Any) -> str:
+    """Say what presets there are."""
+    return f"should be one of {', '.join(PRESETS)}. {nearest(str(name), PRESETS)}".strip()
