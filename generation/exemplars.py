@@ -3,64 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from generation.checkpoints import Progress, RecordingFiles
+from generation.extremes import RunningExtremes
 from generation.networks import Network
-from generation.photographs import Pool
+from generation.photographs import START, Pool
 
 
-class RunningExtremes:
-    """The k lowest and k highest values of many columns, kept while rows pass by.
+@dataclass(frozen=True)
+class Recording:
+    """What one pass over the photographs found.
 
-    Rows are ordered by value, then by index. That order is total: neither how many rows come
-    at a time nor the order in which they come can change the result, and the two ends share no
-    row as soon as there are ``2 k`` rows.
-
-    Parameters
+    Attributes
     ----------
-    columns : int
-        Number of units.
-    k : int
-        Rows kept at each end.
+    extremes : dict of str to RunningExtremes
+        Of every layer, all its units.
+    contents_sha256 : str
+        Chained checksum of all files.
+    all_values : ndarray of float32, shape (N, units), optional
+        Every activation of the units in `columns`, where it was asked for.
     """
 
-    def __init__(self, columns: int, k: int) -> None:
-        self.k = k
-        self._values = np.empty((2, 0, columns), dtype=np.float32)
-        self._indices = np.empty((2, 0, columns), dtype=np.int64)
-
-    def update(self, values: npt.NDArray[np.float32], indices: Sequence[int]) -> None:
-        """Take rows in.
-
-        Parameters
-        ----------
-        values : ndarray of float32, shape (N, columns)
-            Activations.
-        indices : sequence of int, length N
-            Which photographs they belong to.
-        """
-        rows = np.broadcast_to(np.asarray(indices, dtype=np.int64)[:, None], values.shape)
-        kept = []
-        for end in (0, 1):
-            all_values = np.concatenate([self._values[end], values])
-            all_indices = np.concatenate([self._indices[end], rows])
-            order = np.lexsort((all_indices, all_values), axis=0)
-            order = order[: self.k] if end == 0 else order[::-1][: self.k]
-            kept.append(
-                (
-                    np.take_along_axis(all_values, order, axis=0),
-                    np.take_along_axis(all_indices, order, axis=0),
-                )
-            )
-        self._values = np.stack([values for values, _ in kept])
-        self._indices = np.stack([indices for _, indices in kept])
-
-    def of(self, column: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Give one unit's extremes: indices and values, each (2, k), most extreme first."""
-        return self._indices[:, :, column], self._values[:, :, column]
+    extremes: dict[str, RunningExtremes]
+    contents_sha256: str
+    all_values: npt.NDArray[np.float32] | None = None
 
 
 def record(
@@ -70,8 +41,16 @@ def record(
     k: int,
     images_per_pass: int,
     on_images: Callable[[int], None] = lambda count: None,
-) -> dict[str, RunningExtremes]:
+    *,
+    files: RecordingFiles | None = None,
+    checkpoint_passes: int = 64,
+    columns: Sequence[tuple[str, int]] = (),
+) -> Recording:
     """Show every photograph to the network once and keep every unit's extremes.
+
+    Pass number n always holds photographs ``n images_per_pass`` and following, and an unreadable
+    one is black there and not counted: what the network computes does not depend on threads,
+    checkpoints or interruptions.
 
     Parameters
     ----------
@@ -86,15 +65,44 @@ def record(
         Photographs at a time.
     on_images : callable
         Called with the number of photographs after each pass.
+    files : RecordingFiles, optional
+        Where to go on from, and to keep what was found every `checkpoint_passes` passes.
+    columns : sequence of (str, int)
+        Layers and channels of units whose every activation is kept; needs `files`.
 
     Returns
     -------
-    dict of str to RunningExtremes
+    Recording
     """
-    extremes = {layer: RunningExtremes(network.spec.layer(layer).channels, k) for layer in layers}
-    for indices, images in pool.passes(images_per_pass):
-        x = torch.from_numpy(images).to(network.device).permute(0, 3, 1, 2).float() / 255
-        for layer, activations in network.activations(x, layers).items():
-            extremes[layer].update(activations.cpu().numpy(), indices)
-        on_images(len(indices))
-    return extremes
+    device = network.device
+    extremes = {
+        layer: RunningExtremes(network.spec.layer(layer).channels, k, device) for layer in layers
+    }
+    progress = Progress(0, START, {})
+    if files is not None and (earlier := files.load(extremes)) is not None:
+        progress = earlier
+        pool.unreadable.update(progress.unreadable)
+    values = files.open_values(len(pool), len(columns)) if files and columns else None
+    for number, images in enumerate(
+        pool.passes(images_per_pass, progress.done, progress.contents), start=1
+    ):
+        x = torch.from_numpy(images.pixels).to(device).permute(0, 3, 1, 2).float() / 255
+        indices = torch.arange(images.first, images.last, device=device)
+        rows = None if images.readable.all() else torch.from_numpy(images.readable).to(device)
+        found = network.activations(x, layers)
+        for layer, activations in found.items():
+            if rows is None:
+                extremes[layer].update(activations, indices)
+            else:
+                extremes[layer].update(activations[rows], indices[rows])
+        if values is not None:
+            chosen = torch.stack([found[layer][:, channel] for layer, channel in columns], dim=1)
+            values[images.first : images.last] = chosen.cpu().numpy()
+            values[images.first : images.last][~images.readable] = np.nan
+        progress = Progress(images.last, images.contents, pool.unreadable)
+        if files is not None and (number % checkpoint_passes == 0 or images.last == len(pool)):
+            if values is not None:
+                values.flush()
+            files.save(extremes, progress)
+        on_images(images.last - images.first)
+    return Recording(extremes, progress.contents.hex(), values)

@@ -1,23 +1,49 @@
-"""Decoding photographs as published: bilinear resize of the shorter side, centre crop."""
+"""The pool: photographs of a source, decoded in passes, the unreadable ones counted."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from generation.recipe import Natural
+from generation.decode_ahead import ahead
+from generation.decoding import UNDECODABLE, Decoding, decode
+from generation.natural_settings import Natural
+from generation.sources import Source, listing_sha256, name_bytes, open_source, printable
 from house.errors import UserError
-from house.files import sha256_file
-from stimuli.photographs import Photograph, load_photographs
 
 _log = logging.getLogger(__name__)
+
+# Up to so many bytes are hashed before a build begins, so that any change of a file is noticed;
+# of larger sets the listing (names and sizes) stands for the files, which are read only once.
+READ_TWICE = 1 << 28
+_UNREAD = bytes(32)
+START = bytes(32)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Photographs `first` to `last` (exclusive) of the pool.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (last - first, size, size, 3)
+        Black where a photograph could not be read: a pass always has the same shape.
+    readable : ndarray of bool, shape (last - first,)
+    contents : bytes
+        Chained checksum of all files up to the end of this pass.
+    """
+
+    first: int
+    last: int
+    pixels: npt.NDArray[np.uint8]
+    readable: npt.NDArray[np.bool_]
+    contents: bytes
 
 
 @dataclass
@@ -26,79 +52,176 @@ class Pool:
 
     Attributes
     ----------
-    photographs : tuple of Photograph
-        In the pool's order; their index is their identity within a build.
+    source : Source
+        The photographs; their index is their identity within a build.
+    allowed : int
+        How many may be unreadable.
+    workers : int
+        Threads that decode ahead; the result does not depend on it.
     unreadable : dict of int to str
         Index and reason of the files that could not be decoded so far.
     """
 
-    photographs: tuple[Photograph, ...]
-    resize: int
-    size: int
-    unreadable_limit: int
+    source: Source
+    decoding: Decoding
+    allowed: int = 0
+    workers: int = 0
     unreadable: dict[int, str] = field(default_factory=dict)
 
-    def checksums(self) -> list[str]:
-        """SHA-256 of every file."""
-        return [sha256_file(photograph.path) for photograph in self.photographs]
+    def __len__(self) -> int:
+        return len(self.source)
 
-    def image(self, index: int) -> npt.NDArray[np.uint8]:
-        """Decode one photograph: uint8 (size, size, 3)."""
-        return decode(self.photographs[index].path, self.resize, self.size)
-
-    def passes(self, count: int) -> Iterator[tuple[list[int], npt.NDArray[np.uint8]]]:
-        """Decode all, some at a time.
-
-        Yields
-        ------
-        indices : list of int
-        images : ndarray of uint8, shape (len(indices), size, size, 3)
+    def image(self, index: int) -> tuple[npt.NDArray[np.uint8], str]:
+        """Decode one photograph: uint8 (size, size, 3), and its file's SHA-256.
 
         Raises
         ------
         UserError
-            When more photographs are unreadable than the recipe allows. Fewer are logged,
-            counted and left out.
+            If it cannot be read (any more).
         """
-        indices: list[int] = []
-        images: list[npt.NDArray[np.uint8]] = []
-        for index, photograph in enumerate(self.photographs):
-            try:
-                images.append(self.image(index))
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-                self._skip(index, photograph, error)
-                continue
-            indices.append(index)
-            if len(images) == count:
-                yield indices, np.stack(images)
-                indices, images = [], []
-        if images:
-            yield indices, np.stack(images)
+        try:
+            data = self.source.read(index)
+            return decode(data, self.decoding), hashlib.sha256(data).hexdigest()
+        except UNDECODABLE as error:
+            raise UserError(
+                f"the photograph {printable(self.source.name(index))} cannot be read any more "
+                f"({error})",
+                where=self.source.where,
+                remedy="Restore it, or start anew: delete the work folder beside the bank.",
+            ) from error
 
-    def _skip(self, index: int, photograph: Photograph, error: Exception) -> None:
-        self.unreadable[index] = str(error)
-        _log.warning("%s cannot be read and is left out: %s", photograph.path, error)
-        if len(self.unreadable) > self.unreadable_limit:
+    def passes(self, count: int, first: int = 0, contents: bytes = START) -> Iterator[Pass]:
+        """Decode all from `first` on, `count` at a time.
+
+        Which photographs share a pass depends on their indices alone.
+
+        Parameters
+        ----------
+        count : int
+            Photographs in a pass; only the last one may have fewer.
+        first : int
+            A multiple of `count`.
+        contents : bytes
+            Chained checksum of the files before `first`.
+
+        Raises
+        ------
+        UserError
+            When more photographs are unreadable than allowed. Fewer are logged, counted and
+            left out.
+        """
+        depth = max(2 * count, 4 * self.workers)
+        results = ahead(range(first, len(self)), self._load, self.workers, depth)
+        with contextlib.closing(results):
+            yield from self._gather(results, count, first, contents)
+
+    def _gather(
+        self,
+        results: Iterator[tuple[bytes, npt.NDArray[np.uint8] | str]],
+        count: int,
+        first: int,
+        contents: bytes,
+    ) -> Iterator[Pass]:
+        size = self.decoding.size
+        for start in range(first, len(self), count):
+            stop = min(start + count, len(self))
+            pixels = np.zeros((stop - start, size, size, 3), dtype=np.uint8)
+            readable = np.zeros(stop - start, dtype=bool)
+            for place in range(stop - start):
+                checksum, loaded = next(results)
+                contents = chain(contents, self.source, start + place, checksum)
+                if isinstance(loaded, str):
+                    self._skip(start + place, loaded)
+                else:
+                    pixels[place] = loaded
+                    readable[place] = True
+            yield Pass(start, stop, pixels, readable, contents)
+
+    def _load(self, index: int) -> tuple[bytes, npt.NDArray[np.uint8] | str]:
+        """Give the file's checksum and its pixels, or why there are none."""
+        checksum = _UNREAD
+        try:
+            data = self.source.read(index)
+            checksum = hashlib.sha256(data).digest()
+            return checksum, decode(data, self.decoding)
+        except UNDECODABLE as error:
+            return checksum, str(error) or type(error).__name__
+
+    def _skip(self, index: int, reason: str) -> None:
+        self.unreadable[index] = reason
+        name = printable(self.source.name(index))
+        _log.warning("%s cannot be read and is left out: %s", name, reason)
+        if len(self.unreadable) > self.allowed:
             raise UserError(
                 f"{len(self.unreadable)} photographs cannot be read, the last of them "
-                f"{photograph.path.name} ({error})",
-                where=str(photograph.path.parent),
-                remedy="Replace them, or raise natural.unreadable_limit in the recipe.",
+                f"{name} ({reason})",
+                where=self.source.where,
+                remedy="Replace them, or raise natural.unreadable_limit or "
+                "natural.unreadable_share in the recipe.",
             )
 
 
-def open_pool(natural: Natural, size: int) -> Pool:
+def chain(contents: bytes, source: Source, index: int, checksum: bytes) -> bytes:
+    """Extend the checksum of all files by one: of what was before, the name and the file."""
+    return hashlib.sha256(contents + checksum + name_bytes(source.name(index))).digest()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells one set of photographs from another before any is decoded.
+
+    Attributes
+    ----------
+    listing_sha256 : str
+        Over names and sizes in order.
+    contents : bytes, optional
+        Chained checksum of all files, where together they have no more than `READ_TWICE` bytes.
+    """
+
+    listing_sha256: str
+    contents: bytes | None
+
+
+def identify(source: Source) -> Identity:
+    """List names, sizes and, of small sets, contents."""
+    listed, total = listing_sha256(source)
+    if total > READ_TWICE:
+        return Identity(listed, None)
+    contents = START
+    for index in range(len(source)):
+        try:
+            checksum = hashlib.sha256(source.read(index)).digest()
+        except OSError:
+            checksum = _UNREAD
+        contents = chain(contents, source, index, checksum)
+    return Identity(listed, contents)
+
+
+def open_pool(natural: Natural, size: int, workers: int = 0) -> Pool:
     """List the photographs that a recipe names.
+
+    Parameters
+    ----------
+    natural : Natural
+        The recipe's part.
+    size : int
+        Side of the images in pixels.
+    workers : int
+        Threads that decode ahead.
 
     Raises
     ------
     UserError
-        If the folder or its table is missing or wrong, or it holds too few for the batches.
+        If the place or its table is missing or wrong, or it holds too few for the batches.
     """
-    folder = None if natural.photographs == "embedded" else Path(natural.photographs).expanduser()
-    pool = Pool(load_photographs(folder), natural.resize, size, natural.unreadable_limit)
-    require(len(pool.photographs), natural, str(folder or "the embedded photographs"))
-    return pool
+    source = open_source(natural.photographs)
+    require(len(source), natural, source.where)
+    return Pool(
+        source,
+        Decoding(natural.resize, size, natural.decoder, natural.upright),
+        max(natural.unreadable_limit, int(natural.unreadable_share * len(source))),
+        workers,
+    )
 
 
 def require(count: int, natural: Natural, where: str) -> None:
@@ -110,39 +233,3 @@ def require(count: int, natural: Natural, where: str) -> None:
             where=where,
             remedy="Add photographs, or lower natural.batches in the recipe.",
         )
-
-
-def decode(path: Path, resize: int, size: int) -> npt.NDArray[np.uint8]:
-    """Decode an image file.
-
-    Parameters
-    ----------
-    path : Path
-        Anything Pillow reads; turned to RGB.
-    resize : int
-        Shorter side in pixels after the bilinear resize.
-    size : int
-        Side of the centre crop.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size, 3)
-    """
-    with Image.open(path) as file:
-        image = file.convert("RGB")
-    width, height = image.size
-    if min(width, height) != resize:
-        shorter = min(width, height)
-        target = (int(resize * width / shorter), int(resize * height / shorter))
-        image = image.resize(target, Image.Resampling.BILINEAR)
-    left, top = round((image.width - size) / 2), round((image.height - size) / 2)
-    # A copy: torch warns of arrays that it may not write to.
-    return np.array(image.crop((left, top, left + size, top + size)), dtype=np.uint8)
-
-
-def listing_sha256(photographs: Sequence[Photograph], checksums: Sequence[str]) -> str:
-    """Checksum of a data set: the SHA-256 over its names and its files' checksums, in order."""
-    digest = hashlib.sha256()
-    for photograph, checksum in zip(photographs, checksums, strict=True):
-        digest.update(f"{checksum}  {photograph.name}\n".encode())
-    return digest.hexdigest()

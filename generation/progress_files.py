@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from generation.synthesis.optimize import Optimized
 from house.files import atomic_writer
+
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def key_of(determinants: dict[str, Any]) -> str:
@@ -50,8 +53,18 @@ class WorkFolder:
                     Optimized(arrays["images"][s], arrays["activations"][s], arrays["curves"][s])
                     for s in (0, 1)
                 ]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except _DAMAGED:
             # Absent, or damaged by the disk: either way the unit is made again.
+            return None
+
+    def activations(self, unit_id: str, key: str) -> npt.NDArray[np.float32] | None:
+        """Give a finished unit's activations (2, K), without reading its images."""
+        try:
+            with np.load(self._file(unit_id, key), allow_pickle=False) as arrays:
+                if str(arrays["key"]) != key or "images" not in arrays:
+                    return None
+                return np.asarray(arrays["activations"], dtype=np.float32)
+        except _DAMAGED:
             return None
 
     def save(self, unit_id: str, key: str, signs: list[Optimized]) -> None:
@@ -64,6 +77,10 @@ class WorkFolder:
                 activations=np.stack([sign.activations for sign in signs]),
                 curves=np.stack([sign.curve for sign in signs]),
             )
+
+    def size(self) -> int:
+        """Give the bytes that finished units take already."""
+        return sum(path.stat().st_size for path in self.path.glob("*.npz"))
 
     def remove(self) -> None:
         """Delete the folder with all that is in it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -139,7 +139,7 @@ class BankWriter:
 
     def write_natural(
         self,
-        images: npt.NDArray[np.uint8],
+        images: npt.NDArray[np.uint8] | Iterable[npt.NDArray[np.uint8]],
         *,
         name: Sequence[str],
         sha256: Sequence[str],
@@ -151,14 +151,25 @@ class BankWriter:
 
         Parameters
         ----------
-        images : uint8 array, shape (N, H, W, 3)
-            RGB.
+        images : uint8 array, shape (N, H, W, 3), or iterable of N arrays (H, W, 3)
+            RGB. Of an iterable one image at a time is held in memory.
         name, sha256, label, licence, author : sequence of str, length N
             File name and checksum of the source file, its class where known (else empty),
-            licence and author.
+            licence and author. `sha256` may grow while an iterable is consumed.
         """
-        _expect(images, (len(images), self.image_size, self.image_size, 3), np.uint8, "photographs")
-        self._create("natural/images", data=images)
+        count, size = len(name), self.image_size
+        if isinstance(images, np.ndarray):
+            _expect(images, (count, size, size, 3), np.uint8, "photographs")
+        self._create("natural/images", (count, size, size, 3))
+        written = 0
+        for image in images:
+            if written == count:
+                raise ValueError(f"more than {count} photographs")
+            _expect(image, (size, size, 3), np.uint8, "a photograph")
+            self._file["natural/images"][written] = image
+            written += 1
+        if written != count:
+            raise ValueError(f"{written} of {count} photographs")
         columns = {
             "name": name,
             "sha256": sha256,
@@ -167,8 +178,8 @@ class BankWriter:
             "author": author,
         }
         for column, values in columns.items():
-            if len(values) != len(images):
-                raise ValueError(f"natural/{column} has {len(values)} of {len(images)} values")
+            if len(values) != count:
+                raise ValueError(f"natural/{column} has {len(values)} of {count} values")
             self._create(f"natural/{column}", data=[str(value) for value in values])
 
     def write_exemplars(

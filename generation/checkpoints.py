@@ -1,0 +1,120 @@
+"""The recording's own work in progress: extremes so far, how far, and what was unreadable."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from generation.extremes import RunningExtremes
+from house.errors import UserError
+from house.files import atomic_writer
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the recording has come.
+
+    Attributes
+    ----------
+    done : int
+        Photographs seen: all with a smaller index.
+    contents : bytes
+        Chained checksum of their files.
+    unreadable : dict of int to str
+        Index and reason.
+    """
+
+    done: int
+    contents: bytes
+    unreadable: Mapping[int, str]
+
+
+class RecordingFiles:
+    """A recording's files in the work folder: one checkpoint, and all values where wanted.
+
+    Parameters
+    ----------
+    folder : Path
+        The work folder.
+    key : str
+        Checksum of all that decides the recording.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._key = key
+        self._checkpoint = folder / f"recording-{key[:16]}.npz"
+        self._values = folder / f"values-{key[:16]}.npy"
+
+    def done(self) -> int:
+        """Give the number of photographs that an earlier call has seen."""
+        found = self._read()
+        return 0 if found is None else found[0].done
+
+    def load(self, extremes: Mapping[str, RunningExtremes]) -> Progress | None:
+        """Restore extremes from the checkpoint, if there is a whole one under the same key."""
+        found = self._read()
+        if found is None:
+            return None
+        progress, arrays = found
+        try:
+            for layer, running in extremes.items():
+                running.restore({name: arrays[f"{layer}/{name}"] for name in ("kept", "lost")})
+        except (KeyError, ValueError):
+            return None
+        return progress
+
+    def _read(self) -> tuple[Progress, dict[str, npt.NDArray[Any]]] | None:
+        try:
+            with np.load(self._checkpoint, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file}
+            notes = json.loads(str(arrays.pop("progress")))
+            if notes["key"] != self._key:
+                return None
+            unreadable = {int(index): reason for index, reason in notes["unreadable"].items()}
+            progress = Progress(notes["done"], bytes.fromhex(notes["contents"]), unreadable)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            # Absent, or damaged by the disk: either way the recording begins anew.
+            return None
+        return progress, arrays
+
+    def save(self, extremes: Mapping[str, RunningExtremes], progress: Progress) -> None:
+        """Replace the checkpoint, whole or not at all."""
+        notes = {
+            "key": self._key,
+            "done": progress.done,
+            "contents": progress.contents.hex(),
+            "unreadable": {str(index): text for index, text in progress.unreadable.items()},
+        }
+        arrays: dict[str, Any] = {
+            f"{layer}/{name}": array
+            for layer, running in extremes.items()
+            for name, array in running.state().items()
+        }
+        with atomic_writer(self._checkpoint) as temporary, temporary.open("wb") as file:
+            np.savez(file, progress=np.array(json.dumps(notes)), **arrays)
+
+    def open_values(
+        self, images: int, units: int
+    ) -> np.memmap[tuple[int, int], np.dtype[np.float32]]:
+        """Open the table of all activations, float32 (images, units), on the disk."""
+        shape = (images, units)
+        try:
+            if self._values.exists():
+                found = np.lib.format.open_memmap(self._values, mode="r+")
+                if found.shape == shape and found.dtype == np.float32:
+                    return found
+            self._values.parent.mkdir(parents=True, exist_ok=True)
+            return np.lib.format.open_memmap(self._values, mode="w+", dtype=np.float32, shape=shape)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"the table of activations cannot be kept ({error})",
+                where=str(self._values),
+                remedy="Free some space, or delete the file, and give the command again.",
+            ) from error
