@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def verify_bank(path: Path | str) -> Verification:
 
     Structure and types, every checksum, values in range, exemplars in order of extremeness,
     minimal and maximal exemplars disjoint, batches disjoint and made of the ranks they claim,
-    queries more extreme than their references, no blank synthetic image.
+    queries more extreme than their references (where the provenance does not say that they were
+    dealt otherwise), the same picture not twice in a batch, no blank synthetic image.
 
     Raises
     ------
@@ -65,6 +67,7 @@ def verify_bank(path: Path | str) -> Verification:
             _check_checksums(file, bank, found)
             _check_exemplars(file, bank, found)
             _check_batches(file, bank, found)
+            _check_copies(file, bank, found)
             _check_synthetic(file, bank, found)
         except (OSError, UserError) as error:
             found.problems.append(f"a part cannot be read: {error}")
@@ -140,6 +143,8 @@ def _check_batches(file: h5py.File, bank: StimulusBank, found: Verification) -> 
     exemplars = file["natural/exemplars"][:]
     batches = file["natural/batches"][:]
     ranks = file["natural/batch_ranks"][:]
+    released = bank.provenance.get("assignment") == "released"
+    percentile = bank.provenance.get("query_percentile")
     if ranks.size and (ranks.min() < 0 or ranks.max() >= exemplars.shape[2]):
         found.problems.append("a batch names a rank that no exemplar has")
         return
@@ -148,10 +153,35 @@ def _check_batches(file: h5py.File, bank: StimulusBank, found: Verification) -> 
             where = f"{unit.unit_id}, {sign}"
             if (exemplars[u, s][ranks[u, s]] != batches[u, s]).any():
                 found.problems.append(f"{where}: batches and ranks disagree")
+            ordered = np.sort(batches[u, s], axis=1)
+            if (ordered[:, 1:] == ordered[:, :-1]).any():
+                found.problems.append(f"{where}: a photograph stands twice in a batch")
+            # As released, batches overlap and a query may lie in the bin of a reference.
+            if released:
+                continue
             if len(np.unique(batches[u, s])) != batches[u, s].size:
                 found.problems.append(f"{where}: batches share a photograph")
-            if (ranks[u, s, :, 1:] <= ranks[u, s, :, :1]).any():
+            queries, references = ranks[u, s, :, :1], ranks[u, s, :, 1:]
+            if percentile is None and (references <= queries).any():
                 found.problems.append(f"{where}: a query is less extreme than its references")
+            if percentile is not None and (references >= queries).any():
+                found.problems.append(f"{where}: a query is more extreme than its references")
+
+
+def _check_copies(file: h5py.File, bank: StimulusBank, found: Verification) -> None:
+    """Warn where two photographs of a batch have the same pixels: copies under two names."""
+    images = file["natural/images"]
+    rows: dict[bytes, list[int]] = {}
+    for row in range(images.shape[0]):
+        rows.setdefault(hashlib.sha256(images[row].tobytes()).digest(), []).append(row)
+    first = np.arange(images.shape[0])
+    for same in rows.values():
+        first[same] = same[0]
+    batches = np.sort(first[file["natural/batches"][:]], axis=-1)
+    twice = (batches[..., 1:] == batches[..., :-1]).any(axis=-1)
+    for u, s, b in np.argwhere(twice):
+        where = f"{bank.units[u].unit_id}, {SIGNS[s]}, batch {b}"
+        found.warnings.append(f"{where}: the same picture twice, under two names")
 
 
 def _check_synthetic(file: h5py.File, bank: StimulusBank, found: Verification) -> None:
