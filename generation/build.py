@@ -26,7 +26,7 @@ from generation.reporter import Reporter
 from generation.sources import printable
 from generation.synthesis.optimize import resolve_precision
 from generation.synthesis_stage import synthesise
-from generation.units import select_units
+from generation.units import Selection, select
 from house.errors import UserError
 from house.provenance import git_commit, machine, software_versions
 from stimuli import StimulusBank, Unit, verify_bank
@@ -100,7 +100,8 @@ def build(
     device = choose_device()
     precision = resolve_precision(recipe.synthesis.precision, device)
     spec = with_weights(spec)
-    units = select_units(recipe, spec)
+    selection = select(recipe, spec)
+    units = selection.units
     if workers is None:
         workers = available_cores() if device.type == "cuda" else 1
     pool = open_pool(recipe.natural, recipe.synthesis.image_size, workers)
@@ -133,6 +134,8 @@ def build(
         left = 2 * pictures - work.size()
         bank_assembly.check_space(out.parent, max(left, 0), "the bank and the work on it")
         _announce(recipe, units, pool, reporter)
+        if selection.named_for:
+            reporter.say(_adapted(selection, spec))
         network = load_network(spec, device)
         accuracy = _check(network, reporter)
         recording_key = key_of(
@@ -173,6 +176,9 @@ def build(
             "seed": recipe.seed,
             "network": spec.name,
             "network_choice": spec.choice,
+            "network_layers": len(spec.layers),
+            "units_named_for": selection.named_for or spec.name,
+            "strata": selection.strata,
             "weights_sha256": spec.weights_sha256,
             "weights_licence": spec.licence,
             "accuracy": _accuracy_notes(accuracy),
@@ -247,6 +253,14 @@ def _announce(recipe: Recipe, units: tuple[Unit, ...], pool: Pool, reporter: Rep
     )
 
 
+def _adapted(selection: Selection, spec: NetworkSpec) -> str:
+    strata = ", ".join(f"{theirs} → {ours}" for theirs, ours in selection.strata.items())
+    return (
+        f"note: the recipe names units of {selection.named_for}; units of {spec.name} were drawn "
+        f"from the same strata, with the same counts and roles ({strata})"
+    )
+
+
 def _check(network: Network, reporter: Reporter) -> Accuracy | None:
     checked = reporter.stage(_CHECKING, 1)
     accuracy = check_network(network)
@@ -271,6 +285,7 @@ def _accuracy_notes(accuracy: Accuracy | None) -> dict[str, Any] | None:
         "where": accuracy.where,
         "top1": round(accuracy.top1, 4),
         "top5": round(accuracy.top5, 4),
+        "expected_top1": accuracy.expected,
     }
 
 

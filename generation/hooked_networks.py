@@ -145,8 +145,21 @@ def _spec(
     for name in choice.layers:
         spec.layer(name)
     if not choice.layers:
-        return spec
+        return replace(spec, layers=_layers([part for part in found if not _passes_on(part)]))
     return replace(spec, layers=_layers([part for part in found if part.name in choice.layers]))
+
+
+def _passes_on(layer: HookableLayer) -> bool:
+    """Tell whether a layer only rectifies, pools or drops what an earlier one computed.
+
+    Its channels are that layer's once more, after their ReLU; a recipe can still name it among
+    the network's `layers`.
+    """
+    module = getattr(getattr(nn, layer.kind, None), "__module__", "")
+    kinds = ("activation", "pooling", "dropout", "flatten")
+    return layer.kind == "Identity" or (
+        layer.kind != "MultiheadAttention" and module.rpartition(".")[2] in kinds
+    )
 
 
 def _layers(found: list[HookableLayer]) -> tuple[Layer, ...]:

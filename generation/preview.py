@@ -7,7 +7,6 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from generation.networks import REGISTRY
 from generation.sheets import KINDS, SIGNS, UnitImages, overview_sheet, unit_sheet
 from house.files import atomic_write_text, atomic_writer
 from stimuli import StimulusBank, Unit
@@ -34,8 +33,8 @@ def draw_preview(path: Path, folder: Path) -> Path:
     """
     with StimulusBank(path) as bank:
         network = str(bank.provenance.get("network", "network"))
-        spec = REGISTRY.get(network)
-        layers = len(spec.layers) if spec else 1 + max(u.layer_index for u in bank.units)
+        deepest = 1 + max(unit.layer_index for unit in bank.units)
+        layers = int(bank.provenance.get("network_layers", deepest))
         cards = []
         for unit in bank.units:
             shown = _read(bank, unit)

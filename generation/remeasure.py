@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from generation.build import choose_device
-from generation.networks import Network, load_network, network_spec
+from generation.network_choice import NetworkChoice
+from generation.networks import Network, load_network, network_spec, with_weights
 from generation.sheets import KINDS, SIGNS
 from generation.synthesis.optimize import measure
 from house.errors import UserError
@@ -18,7 +19,7 @@ from stimuli import StimulusBank, Unit
 TOLERANCE = 2e-3
 
 
-def remeasure(path: Path, units: int) -> tuple[int, list[str]]:
+def remeasure(path: Path, units: int, weights: Path | None = None) -> tuple[int, list[str]]:
     """Compare recorded activations with new ones.
 
     For some units, spread evenly over the bank, the first and last synthetic image and the
@@ -30,6 +31,8 @@ def remeasure(path: Path, units: int) -> tuple[int, list[str]]:
         A bank.
     units : int
         How many units, at most.
+    weights : Path, optional
+        The network's weights, where they are not where the bank's recipe says.
 
     Returns
     -------
@@ -46,12 +49,17 @@ def remeasure(path: Path, units: int) -> tuple[int, list[str]]:
     with StimulusBank(path) as bank:
         name = str(bank.provenance.get("network", ""))
         recorded = str(bank.provenance.get("weights_sha256", ""))
-        if network_spec(name).weights_sha256 != recorded:
+        choice = NetworkChoice(**(bank.provenance.get("network_choice") or {"name": name}))
+        if weights is not None:
+            choice = choice.model_copy(update={"weights": str(weights)})
+        spec = with_weights(network_spec(choice))
+        if spec.weights_sha256 != recorded:
             raise UserError(
                 f"this bank was made with other weights of {name} (SHA-256 {recorded[:12]}…)",
                 where=str(path),
+                remedy="Give the file with --weights.",
             )
-        network = load_network(name, choose_device())
+        network = load_network(spec, choose_device())
         chosen = np.unique(np.linspace(0, len(bank.units) - 1, min(units, len(bank.units))))
         measured, problems = 0, []
         for row in chosen.astype(int):
