@@ -12,7 +12,14 @@ from analysis.figures_by_condition import (
     response_time_distribution,
     response_times,
 )
-from analysis.figures_by_factor import by_factor, calibration, units
+from analysis.figures_by_factor import (
+    by_factor,
+    calibration,
+    schemes_by_expertise,
+    times_and_confidence,
+    units,
+)
+from analysis.figures_of_change import intuitiveness, learning
 from analysis.style import Picture, drawing_style
 
 FACTORS = ("layer", "branch", "selection", "scheme", "expertise")
@@ -31,7 +38,9 @@ def pictures(trials: pd.DataFrame, estimates: pd.DataFrame) -> list[Picture]:
     drawings: list[Callable[[pd.DataFrame, pd.DataFrame], Picture | None]] = [
         accuracy, response_times, response_time_distribution, confidence,
         *[by_factor(factor) for factor in FACTORS],
-        calibration, units,
+        schemes_by_expertise,
+        *[times_and_confidence(factor) for factor in FACTORS],
+        calibration, units, learning, intuitiveness,
     ]  # fmt: skip
     with drawing_style():
         drawn = [draw(trials, estimates) for draw in drawings]

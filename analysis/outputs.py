@@ -25,13 +25,15 @@ from house.provenance import git_commit, machine, software_versions
 FORMAT = "exemplary-report"
 FORMAT_VERSION = 1
 _OUR_FIGURE = re.compile(
-    r"(\d+_)?(accuracy(_by_\w+)?|response_time(_distribution)?|confidence|units)\.(svg|png)"
+    r"(\d+_)?((accuracy|time_and_confidence)(_by_\w+)?|response_time(_distribution)?|confidence|"
+    r"units|learning|intuitiveness)\.(svg|png)"
 )
 _WITHOUT = (
     ("estimates_without_exclusion.csv", ESTIMATE_COLUMNS),
     ("tests_without_exclusion.csv", TEST_COLUMNS),
 )
-_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "pingouin", "matplotlib", "jinja2")
+_PACKAGES = ("numpy", "pandas", "scipy", "gpboost", "statsmodels", "pingouin", "matplotlib",
+             "jinja2")  # fmt: skip
 
 
 def write_report(
@@ -40,6 +42,7 @@ def write_report(
     *,
     seed: int = SEED,
     bootstrap: int = BOOTSTRAP,
+    bayes: bool = False,
     step: Callable[[str], None] = lambda _: None,
 ) -> list[Results]:
     """Analyse a data set and write report, tables and figures.
@@ -52,7 +55,7 @@ def write_report(
         Folder for ``report.html``, ``estimates.csv``, ``tests.csv``, ``numbers.json`` and
         ``figures/``. Files of an earlier report are replaced, others are left alone. All is
         computed before the first file is written, and the page is written last.
-    seed, bootstrap, step
+    seed, bootstrap, bayes, step
         See `analyse`.
 
     Raises
@@ -66,7 +69,7 @@ def write_report(
             where=str(out),
             remedy="Choose a folder with --out.",
         )
-    results = analyse(dataset, seed=seed, bootstrap=bootstrap, step=step)
+    results = analyse(dataset, seed=seed, bootstrap=bootstrap, bayes=bayes, step=step)
     drawn = []
     for found in results:
         step(f"Drawing {found.label}")

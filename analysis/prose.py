@@ -23,6 +23,8 @@ from analysis.words import (
 )
 
 PLUS_MINUS = "±"
+_LEVELS = ("expert", "lay", "random", "hand-picked", "first", "second", "beginning", "end")
+"""Levels of the factors that are compared, beside the conditions."""
 
 
 def select(table: pd.DataFrame, **where: str) -> pd.DataFrame:
@@ -89,16 +91,19 @@ def headline(tests: pd.DataFrame, names: list[str], who: str = "Participants") -
             f"{who} were {abs(points):.1f} percentage points {word} accurate with "
             f"{_reference(first)} than with {_reference(second)}"
         )
+    test = f"post-hoc t({row['df1']:.0f}) = {number(row['statistic'])}"
+    if row["adjustment"] == "bonferroni x 1":
+        return f"{comparison} ({test}, {p_phrase(row['p'])})."
     return (
-        f"{comparison} (post-hoc t({row['df1']:.0f}) = {number(row['statistic'])}, "
-        f"{p_phrase(row['p_adjusted'])} after Bonferroni's correction, {p_phrase(row['p'])} "
-        f"without it)."
+        f"{comparison} ({test}, {p_phrase(row['p_adjusted'])} after Bonferroni's correction, "
+        f"{p_phrase(row['p'])} without it)."
     )
 
 
 def sides(contrast: str, names: list[str]) -> tuple[str, str]:
     """Split a contrast into its two conditions, whose own names may hold a hyphen."""
-    for pair in product(names, [*names, "chance"]):
+    known = [*names, *_LEVELS]
+    for pair in product(known, [*known, "chance"]):
         if "-".join(pair) == contrast:
             return pair
     return contrast, ""

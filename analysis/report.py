@@ -37,7 +37,12 @@ _PLACES = {
     "confidence": "confidence",
     "response_time": "time",
     "response_time_distribution": "time",
+    "learning": "change",
+    "intuitiveness": "intuitiveness",
 }
+
+
+_SECTIONS = ("accuracy", "time", "confidence", "where", "change", "intuitiveness")
 
 
 def render(
@@ -135,7 +140,7 @@ def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[s
         "has_errors": bool(by_condition["two_sem"].notna().any()),
         "headline": headline(found.tests, names, _who(found.trials)),
         "printed": comparisons(numbers, found.tests) if published and found.label == "I" else [],
-        "pictures": {k: places[k] for k in ("accuracy", "time", "confidence", "where")},
+        "pictures": {k: places[k] for k in _SECTIONS},
         "accuracy": condition_table(numbers, "accuracy", ["all"]),
         "times": condition_table(numbers, "rt", ["all", "correct", "incorrect"], medians=True),
         "confidence": condition_table(numbers, "confidence", ["all", "correct", "incorrect"]),

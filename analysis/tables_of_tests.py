@@ -21,6 +21,7 @@ from analysis.words import (
     proportion,
 )
 
+_LONGEST_NOTE = 30
 _EFFECTS = {
     "partial eta squared": "η²ₚ", "rank-biserial correlation": "r", "Cohen's d": "d",
     "d_z": "d", "d_z (pooled error)": "d", "odds ratio": "OR",
@@ -36,6 +37,12 @@ def tables_of_tests(tests: pd.DataFrame, names: list[str]) -> list[dict[str, Any
         measure, trials, factor = (str(part) for part in place)
         rows = [_test_cells(row, names, bool(factor)) for _, row in group.iterrows()]
         published = [str(t) in ("rm_anova_posthoc", "mixed_anova") for t in group["test"]]
+        remarks = []
+        for row in rows:
+            # What is long would make the whole table too wide; it gets a line of its own.
+            long = len(row[-1]) > _LONGEST_NOTE
+            remarks.append(row[-1] if long else "")
+            row[-1] = "" if long else row[-1]
         columns = _filled(rows)
         heads = ["Test", *(["Within"] if factor else []), "Contrast", "Statistic", "p",
                  "p adjusted", "Effect", "BF₁₀", "Smallest d", "n", "Notes"]  # fmt: skip
@@ -45,8 +52,8 @@ def tables_of_tests(tests: pd.DataFrame, names: list[str]) -> list[dict[str, Any
                 "title": f"{title}, within each {_plain(factor)}" if factor else title,
                 "adjustment": _adjustments(group),
                 "heads": [heads[i] for i in columns],
-                "rows": [([row[i] for i in columns], paper)
-                         for row, paper in zip(rows, published, strict=True)],
+                "rows": [([row[i] for i in columns], paper, remark)
+                         for row, paper, remark in zip(rows, published, remarks, strict=True)],
             }
         )  # fmt: skip
     return found
