@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
-from experiment.bank_index import BankIndex, check_fit, with_role
-from experiment.orders import Side, balanced_sides, condition_order, main_batch
-from experiment.protocol import Protocol, protocol_sha256, references_a_side
+from experiment.bank_index import BankIndex, check_fit
+from experiment.blocks import Draft, DraftBlock, draft_blocks
+from experiment.design_tables import references_a_side
+from experiment.orders import Side, spread_sides
+from experiment.protocol import Protocol, protocol_sha256
 from house.errors import UserError
 from house.seeds import generator
 from participants import Plan, PlannedBlock, PlannedTrial
-from stimuli import Sign, Unit
+from stimuli import Sign
 
 PLAN_SCHEMA = 1
-_PRACTICE_BATCH = 0
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """A trial before its sides are drawn and it is numbered."""
-
-    trial_type: Literal["practice", "main", "catch"]
-    condition: str
-    unit: Unit
-    batch: int
 
 
 def make_plan(
@@ -38,55 +25,63 @@ def make_plan(
     session: int = 1,
     seed: int = 0,
 ) -> Plan:
-    """Lay out every trial of one session.
+    """Lay out every trial of one session that does not depend on answers.
 
     Parameters
     ----------
     protocol : Protocol
-        Counts, conditions, scheme.
+        Counts, conditions, schemes.
     protocol_text : str
         The file it came from; the plan keeps it.
     bank : BankIndex
         Units and ids of images.
     participant, session : int
-        Numbers from 1. The participant's number decides the order of conditions (a Williams
-        square) and the batches of images (as published, `orders.main_batch`).
+        Numbers from 1. The participant's number (within the group, `Protocol.group_of`) decides
+        the orders of schemes and conditions, the sets of units and the batches of images.
     seed : int
         Root of all draws, which are named by protocol, participant and session: the same
-        inputs give the same plan on every machine.
+        inputs give the same plan on every machine. As published, the participants of two groups
+        with the same number within their group have the same draws.
 
     Returns
     -------
     Plan
-        A practice block before the first main block of each condition. Every main unit
-        occurs once a condition. In the main trials of a condition the correct image is above
-        as often as below (one more where the number is odd), likewise in its catch trials.
+        Blocks as `blocks.draft_blocks` orders them. Every main unit occurs at most once a
+        condition. In a balanced design the correct image is above as often as below within each
+        condition, scheme and trial type (one more where the number is odd) and never more often
+        in a row on one side than `longest_run`. Repeated trials depend on answers: see
+        `repeats.decide_repeats`.
 
     Raises
     ------
     UserError
-        If the bank lacks units, batches or images that the protocol needs.
+        If the bank lacks units, sets, batches or images that the protocol needs.
     """
     if participant < 1:
         raise UserError(f"a participant number is 1 or more, not {participant}")
     check_fit(protocol, bank)
-    rng = generator(seed, "design", protocol.name, participant, session)
-    drafts = _draft_blocks(protocol, bank, participant, rng)
+    _, number = protocol.group_of(participant)
+    published = protocol.design.order == "published"
+    drawn_for = number if published else participant
+    rng = generator(seed, "design", protocol.name, drawn_for, session)
+    drafts = draft_blocks(protocol, bank, number, rng)
+    sides = draw_sides(drafts, protocol, rng)
     blocks: list[PlannedBlock] = []
-    number = 0
-    sides = _draw_sides(drafts, protocol.design.longest_run, rng)
-    for kind, condition, block in drafts:
+    number_of_trial = 0
+    for block in drafts:
         trials: list[PlannedTrial] = []
-        for draft in block:
-            number += 1
-            side = next(sides[draft.condition, draft.trial_type])
-            trials.append(_lay_out(draft, number, len(blocks) + 1, side, protocol, bank, rng))
+        for draft in block.drafts:
+            number_of_trial += 1
+            side = None if draft.trial_type == "intuitiveness" else sides.pop()
+            trials.append(
+                _lay_out(draft, number_of_trial, len(blocks) + 1, side, protocol, bank, rng)
+            )
         blocks.append(
             PlannedBlock(
                 block=len(blocks) + 1,
-                kind=kind,
-                condition=condition,
-                scheme=protocol.design.scheme,
+                kind=block.kind,
+                condition=block.condition,
+                scheme=block.scheme,
                 trials=tuple(trials),
             )
         )
@@ -104,119 +99,113 @@ def make_plan(
     )
 
 
-def _draft_blocks(
-    protocol: Protocol, bank: BankIndex, participant: int, rng: np.random.Generator
-) -> list[tuple[Literal["practice", "main"], str, list[_Draft]]]:
-    counts = protocol.trials
-    conditions = condition_order(protocol.design.conditions, participant)
-    practice_units = _Deck(with_role(bank, protocol.units.practice), rng)
-    mains: dict[str, list[list[_Draft]]] = {}
-    for condition in conditions:
-        units = with_role(bank, protocol.units.main)
-        shuffled = [units[i] for i in rng.permutation(len(units))]
-        shuffled = shuffled[: counts.main or len(shuffled)]
-        batch = main_batch(condition, participant, bank.n_batches)
-        cut = np.array_split(np.arange(len(shuffled)), counts.main_blocks)
-        mains[condition] = [
-            [_Draft("main", condition, shuffled[i], batch) for i in part] for part in cut
-        ]
-    blocks: list[tuple[Literal["practice", "main"], str, list[_Draft]]] = []
-    for round_ in range(counts.main_blocks):
-        for condition in conditions:
-            if round_ == 0 and counts.practice:
-                practice = [
-                    _Draft("practice", condition, next(practice_units), _PRACTICE_BATCH)
-                    for _ in range(counts.practice)
-                ]
-                blocks.append(("practice", condition, practice))
-            block = mains[condition][round_]
-            if condition != "none" and counts.catch_per_block:
-                catch_units = _Deck(with_role(bank, protocol.units.catch), rng)
-                for _ in range(counts.catch_per_block):
-                    draft = _Draft("catch", condition, next(catch_units), _PRACTICE_BATCH)
-                    block.insert(int(rng.integers(len(block) + 1)), draft)
-            blocks.append(("main", condition, block))
-    return blocks
-
-
-def _draw_sides(
-    blocks: Iterable[tuple[str, str, list[_Draft]]], limit: int, rng: np.random.Generator
-) -> dict[tuple[str, str], Iterator[Side]]:
-    """Draw the correct sides of each condition and trial type, in order of presentation."""
-    counts: dict[tuple[str, str], int] = {}
-    for _, _, block in blocks:
-        for draft in block:
-            cell = (draft.condition, draft.trial_type)
-            counts[cell] = counts.get(cell, 0) + 1
-    return {cell: iter(balanced_sides(n, rng, limit)) for cell, n in counts.items()}
+def draw_sides(
+    blocks: list[DraftBlock], protocol: Protocol, rng: np.random.Generator
+) -> list[Side]:
+    """Draw the correct side of every two-alternative trial; the last one first, to pop from."""
+    cells = [
+        (draft.scheme, draft.condition, draft.trial_type)
+        for block in blocks
+        for draft in block.drafts
+        if draft.trial_type != "intuitiveness"
+    ]
+    if protocol.design.order == "published":
+        coins = rng.integers(2, size=len(cells))
+        return ["upper" if coin else "lower" for coin in coins][::-1]
+    return spread_sides(cells, rng, protocol.design.longest_run)[::-1]
 
 
 def _lay_out(
-    draft: _Draft,
+    draft: Draft,
     number: int,
     block: int,
-    correct: Side,
+    correct: Side | None,
     protocol: Protocol,
     bank: BankIndex,
     rng: np.random.Generator,
 ) -> PlannedTrial:
+    published = protocol.design.order == "published"
+    upper = lower = ""
+    if correct is None:
+        minimal: tuple[str, ...] = ()
+        # The synthetic images lie left, the natural ones right: see `preparation.slots_of`.
+        maximal = _synthetic(bank, draft, "max", 9, published) + _natural(
+            bank, draft, "max", 9, published
+        )
+    else:
+        minimal, maximal = _references(draft, bank, published)
+        queries = _queries(draft, bank, minimal, maximal, published, rng)
+        upper, lower = queries if correct == "lower" else queries[::-1]
     unit = draft.unit
-    n_min, n_max = references_a_side(protocol.design.scheme)
-    references = (
-        {"min": (), "max": ()}
-        if draft.condition == "none"
-        else {
-            "min": _references(bank, draft, "min", max(n_min, 1))[:n_min],
-            "max": _references(bank, draft, "max", n_max),
-        }
-    )
-    queries = {sign: bank.batch(unit.unit_id, sign, draft.batch)[0] for sign in ("min", "max")}
-    if draft.trial_type == "catch":
-        # A catch trial asks only for attention: its queries are copies of shown references.
-        shown_min = references["min"] or _references(bank, draft, "min", 1)
-        queries = {
-            "min": shown_min[int(rng.integers(len(shown_min)))],
-            "max": references["max"][int(rng.integers(len(references["max"])))],
-        }
-    upper, lower = ("max", "min") if correct == "upper" else ("min", "max")
     return PlannedTrial(
         trial=number,
         block=block,
         trial_type=draft.trial_type,
         condition=draft.condition,
-        scheme=protocol.design.scheme,
+        scheme=draft.scheme,
         unit=unit.unit_id,
         layer=unit.layer,
         branch=unit.branch,
         channel=unit.channel,
         selection=unit.selection,
         batch=draft.batch,
-        references_min=references["min"],
-        references_max=references["max"],
-        query_upper=queries[upper],
-        query_lower=queries[lower],
+        references_min=minimal,
+        references_max=maximal,
+        query_upper=upper,
+        query_lower=lower,
         correct_position=correct,
         repeated_of=None,
     )
 
 
-def _references(bank: BankIndex, draft: _Draft, sign: Sign, count: int) -> tuple[str, ...]:
-    if draft.condition == "synthetic":
-        return bank.synthetic(draft.unit.unit_id, sign)[:count]
-    return bank.batch(draft.unit.unit_id, sign, draft.batch)[1 : 1 + count]
+def _references(
+    draft: Draft, bank: BankIndex, published: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    n_min, n_max = references_a_side(draft.scheme)
+    if draft.condition == "none":
+        return (), ()
+    images = _synthetic if draft.condition == "synthetic" else _natural
+    return (
+        images(bank, draft, "min", n_min, published),
+        images(bank, draft, "max", n_max, published),
+    )
 
 
-class _Deck:
-    """Units dealt from a shuffled deck, shuffled again only when all have been dealt."""
+def _queries(
+    draft: Draft,
+    bank: BankIndex,
+    minimal: tuple[str, ...],
+    maximal: tuple[str, ...],
+    published: bool,
+    rng: np.random.Generator,
+) -> tuple[str, str]:
+    """Give the weak and the strong query."""
+    if draft.trial_type != "catch":
+        unit = draft.unit.unit_id
+        return bank.batch(unit, "min", draft.batch)[0], bank.batch(unit, "max", draft.batch)[0]
+    # A catch trial asks only for attention: its queries are copies of shown references (or, in
+    # schemes without minimal ones, of one that would be shown).
+    images = _synthetic if draft.condition == "synthetic" else _natural
+    minimal = minimal or images(bank, draft, "min", 1, published)
+    return minimal[int(rng.integers(len(minimal)))], maximal[int(rng.integers(len(maximal)))]
 
-    def __init__(self, units: list[Unit], rng: np.random.Generator) -> None:
-        self._units, self._rng = units, rng
-        self._left: list[Unit] = []
 
-    def __iter__(self) -> _Deck:
-        return self
+def _synthetic(
+    bank: BankIndex, draft: Draft, sign: Sign, count: int, published: bool
+) -> tuple[str, ...]:
+    """Give synthetic images; of ten a sign, the published experiments left out min 0 and max 9."""
+    images = bank.synthetic(draft.unit.unit_id, sign)
+    first = 1 if published and sign == "min" and len(images) > count else 0
+    return images[first : first + count]
 
-    def __next__(self) -> Unit:
-        if not self._left:
-            self._left = [self._units[i] for i in self._rng.permutation(len(self._units))]
-        return self._left.pop()
+
+def _natural(
+    bank: BankIndex, draft: Draft, sign: Sign, count: int, published: bool
+) -> tuple[str, ...]:
+    """Give natural references, the most extreme first.
+
+    The released files number maximal images from the least extreme (max 0) to the query (max 9),
+    so the published grids of nine end with the most extreme.
+    """
+    images = bank.batch(draft.unit.unit_id, sign, draft.batch)[1 : 1 + count]
+    return images[::-1] if published and sign == "max" else images

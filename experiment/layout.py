@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from experiment.appearance import Layout
+from experiment.design_tables import references_a_side
 from experiment.elements import Picture
-from experiment.protocol import Layout, references_a_side
 
 MIN_SLOTS = range(0, 9)
 MAX_SLOTS = range(9, 18)

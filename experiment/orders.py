@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import numpy as np
 
 Side = Literal["upper", "lower"]
+Item = TypeVar("Item")
 
 
 def williams_orders(count: int) -> list[tuple[int, ...]]:
@@ -33,21 +37,79 @@ def williams_orders(count: int) -> list[tuple[int, ...]]:
     return square + [order[::-1] for order in square]
 
 
-def condition_order(conditions: tuple[str, ...], participant: int) -> tuple[str, ...]:
-    """Order of the conditions for a participant number (1 or more): a row of the square."""
-    orders = williams_orders(len(conditions))
-    return tuple(conditions[i] for i in orders[(participant - 1) % len(orders)])
+def williams_order(items: tuple[Item, ...], row: int) -> tuple[Item, ...]:
+    """Order of the items in a row of their Williams square; rows begin again after the last."""
+    orders = williams_orders(len(items))
+    return tuple(items[i] for i in orders[row % len(orders)])
 
 
-def main_batch(condition: str, participant: int, n_batches: int) -> int:
-    """Batch of natural images that the main trials of a condition take.
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of its squares a participant has; all count from 0."""
 
-    None takes batch n of participant n, natural n + 1, synthetic n + 2, wrapping within
-    1 .. n_batches - 1 as published (Borowski et al. 2021, released experiment I: 20 batches);
-    batch 0 is for practice and catch trials.
+    schemes: int
+    conditions: int
+    sets: int
+
+
+def counterbalance(
+    number: int, schemes: int, conditions: int, sets: int = 1, *, published: bool = False
+) -> Rows:
+    """Cross the orders of schemes and conditions with the assignment of sets of units.
+
+    Parameters
+    ----------
+    number : int
+        Of the participant within the group, from 1.
+    schemes, conditions, sets : int
+        Number of rows that each has.
+    published : bool
+        As in experiment II of Borowski et al. (2021): sets move with the order of schemes, so
+        that each set was only ever shown with its scheme at one place.
+
+    Returns
+    -------
+    Rows
+        Every `schemes` participants have each order of schemes once. Their sets move on by one
+        from group to group and so does the starting condition, so that after ``schemes x sets x
+        conditions`` participants every combination has occurred equally often, and early ends
+        leave each of the three nearly balanced.
     """
-    shift = {"none": 0, "natural": 1, "synthetic": 2}[condition]
-    return 1 + (participant - 1 + shift) % (n_batches - 1)
+    place, group = (number - 1) % schemes, (number - 1) // schemes
+    if published or sets == 1:
+        return Rows(place, group % conditions, (number - 1) % sets)
+    common = math.lcm(conditions, sets)
+    return Rows(place, (group + group // common) % conditions, (place + group) % sets)
+
+
+def main_batch(
+    condition: str,
+    conditions: Iterable[str],
+    number: int,
+    n_batches: int,
+    step: int = 1,
+    participants: int = 1,
+) -> int:
+    """Batch of images that the main trials of a condition take; batch 0 is never one of them.
+
+    Of the conditions that occur, none comes first, natural one batch later, synthetic last. The
+    first moves on by `step` every `participants` participants and begins again after the last
+    batch: in experiment I of Borowski et al. (2021) none took batch n of participant n (19 main
+    batches); in experiment II natural took 2 floor((n - 1) / 4) + 1.
+    """
+    present: list[str] = [c for c in ("none", "natural", "synthetic") if c in set(conditions)]
+    place = present.index(condition)
+    return 1 + (step * ((number - 1) // participants) + place) % (n_batches - 1)
+
+
+def block_sizes(count: int, blocks: int, number: int) -> list[int]:
+    """Cut `count` trials into blocks as equal as can be.
+
+    The blocks that are one longer move on with the participant number: of 45 trials in 4 blocks,
+    block (number - 1) mod 4 has 12 (Borowski et al. 2021, experiment I).
+    """
+    base, longer = divmod(count, blocks)
+    return [base + ((i - (number - 1)) % blocks < longer) for i in range(blocks)]
 
 
 def longest_run(sides: list[Side]) -> int:
@@ -84,6 +146,67 @@ def balanced_sides(count: int, rng: np.random.Generator, limit: int) -> list[Sid
         if longest_run(drawn) <= limit:
             return drawn
     return _built(uppers, count - uppers, rng, limit)
+
+
+def spread_sides(
+    cells: Sequence[Hashable], rng: np.random.Generator, limit: int, before: Sequence[Side] = ()
+) -> list[Side]:
+    """Draw sides for trials in order of presentation: balanced in each cell, without long runs.
+
+    Parameters
+    ----------
+    cells : sequence
+        The cell of each trial, such as its condition, scheme and trial type. Within each cell
+        both sides occur equally often (one more by a coin where the number is odd).
+    rng : numpy.random.Generator
+        Drawn from.
+    limit : int
+        Longest run of one side, over all trials in order and whatever their cells.
+    before : sequence of {"upper", "lower"}
+        Sides of trials that come before and stay as they are.
+
+    Returns
+    -------
+    list of {"upper", "lower"}
+        Sides are drawn at random; then a trial within a run that is too long changes its side
+        with a random trial of its cell until no run is. Where that cannot be (a limit of 1 and
+        several odd cells, say), the limit holds within each cell.
+    """
+    places: dict[Hashable, list[int]] = {}
+    for i, cell in enumerate(cells):
+        places.setdefault(cell, []).append(i)
+    upper = np.zeros(len(cells), dtype=bool)
+    for members in places.values():
+        uppers = len(members) // 2 + (int(rng.integers(2)) if len(members) % 2 else 0)
+        upper[rng.permutation(members)[:uppers]] = True
+    start = len(before)
+    sides = [*(side == "upper" for side in before), *upper.tolist()]
+    for _ in range(20 * len(cells) + 100):
+        wrong = _within_long_runs(sides, limit, start)
+        if not wrong:
+            return ["upper" if side else "lower" for side in sides[start:]]
+        i = wrong[int(rng.integers(len(wrong)))]
+        others = [start + j for j in places[cells[i - start]] if sides[start + j] != sides[i]]
+        if others:
+            j = others[int(rng.integers(len(others)))]
+            sides[i], sides[j] = sides[j], sides[i]
+    found: list[Side] = ["upper"] * len(cells)
+    for members in places.values():
+        for i, side in zip(members, balanced_sides(len(members), rng, limit), strict=True):
+            found[i] = side
+    return found
+
+
+def _within_long_runs(sides: list[bool], limit: int, start: int) -> list[int]:
+    """Places from `start` on that lie in a run longer than `limit`."""
+    found: list[int] = []
+    begin = 0
+    for i in range(1, len(sides) + 1):
+        if i == len(sides) or sides[i] != sides[begin]:
+            if i - begin > limit:
+                found += range(max(begin, start), i)
+            begin = i
+    return found
 
 
 def _built(uppers: int, lowers: int, rng: np.random.Generator, limit: int) -> list[Side]:

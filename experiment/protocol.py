@@ -3,92 +3,59 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from experiment.appearance import Colours, Layout, Monitor, Screen, Table
+from experiment.design_tables import (
+    Design,
+    Exclusion,
+    Participants,
+    Trials,
+    Units,
+    references_a_side,
+)
+from experiment.texts import override_problem
+from house.errors import UserError
 from house.names import find_embedded
 from house.tables import parse_toml, read_toml, validate
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 
-Condition = Literal["none", "natural", "synthetic"]
-Scheme = Literal["Max 1", "Min+Max 1", "Max 9", "Min+Max 9"]
-Role = Literal["main", "practice", "intuitiveness", "catch"]
-
-
-def _colour(value: str) -> str:
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
-        raise ValueError('should be a colour such as "#1b7f3b"')
-    return value.lower()
-
-
-Colour = Annotated[str, AfterValidator(_colour)]
-Pixels = Annotated[int, Field(ge=0, le=4000)]
+AnsweredType = Literal["practice", "main", "catch", "repeated"]
 Seconds = Annotated[float, Field(ge=0, le=600)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Design(_Table):
-    """Conditions, the scheme of references, and how orders are drawn."""
-
-    conditions: tuple[Condition, ...] = Field(min_length=1)
-    scheme: Scheme = "Min+Max 9"
-    longest_run: int = Field(default=4, ge=1)
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Design:
-        if len(set(self.conditions)) != len(self.conditions):
-            raise ValueError("should name every condition once")
-        return self
-
-
-class Trials(_Table):
-    """Counts of trials and blocks a condition; `main = 0` means every main unit."""
-
-    practice: int = Field(default=1, ge=0)
-    main: int = Field(default=0, ge=0)
-    main_blocks: int = Field(default=1, ge=1)
-    catch_per_block: int = Field(default=0, ge=0)
-
-
-class Units(_Table):
-    """Which role in the bank the units of each trial type are taken from."""
-
-    main: Role = "main"
-    practice: Role = "practice"
-    catch: Role = "practice"
-
-
-class Response(_Table):
+class Response(Table):
     """How a participant answers.
 
     `joint`: six keys, each gives choice and confidence; the lists hold confidence 1, 2, 3.
     `two-step`: one key for the choice, then one for the confidence.
+    `device`: what answers trials; the keyboard always pauses and turns pages.
     """
 
     mode: Literal["joint", "two-step"] = "joint"
+    device: Literal["keyboard", "mouse", "both"] = "keyboard"
     upper: tuple[Key, Key, Key] = ("u", "i", "o")
     lower: tuple[Key, Key, Key] = ("j", "k", "l")
     choose_upper: Key = "up"
     choose_lower: Key = "down"
     confidence: tuple[Key, Key, Key] = ("1", "2", "3")
+    slide: tuple[Key, Key, Key, Key] = ("left", "right", "down", "up")
     go_on: Key = "space"
     pause: Key = "escape"
     leave: Key = "q"
 
     @model_validator(mode="after")
     def _one_meaning_a_key(self) -> Response:
-        keys = [*self.answer_keys(), self.go_on, self.pause, self.leave]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise ValueError(f"should give every key one meaning; {', '.join(twice)} has two")
+        always = [self.go_on, self.pause, self.leave]
+        for keys in ([*self.answer_keys(), *always], [*self.slide, *always]):
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            if twice:
+                raise ValueError(f"should give every key one meaning; {', '.join(twice)} has two")
         return self
 
     def answer_keys(self) -> tuple[str, ...]:
@@ -97,8 +64,13 @@ class Response(_Table):
             return (*self.upper, *self.lower)
         return (self.choose_upper, self.choose_lower, *self.confidence)
 
+    @property
+    def by_mouse(self) -> bool:
+        """Whether the mouse answers."""
+        return self.device != "keyboard"
 
-class Timing(_Table):
+
+class Timing(Table):
     """Durations in seconds. `time_limit = 0` means no limit."""
 
     gap: Seconds = 0.5
@@ -107,39 +79,22 @@ class Timing(_Table):
     time_limit: Seconds = 0.0
 
 
-class Layout(_Table):
-    """Pixels of a canvas of `width` x `height`, scaled uniformly to the window."""
+class Feedback(Table):
+    """In which trials the correct image is shown, and whether blocks end with a score."""
 
-    width: int = Field(default=1920, ge=640)
-    height: int = Field(default=1080, ge=480)
-    image: int = Field(default=224, ge=16)
-    gap: Pixels = 7
-    margin: Pixels = 28
-    frame: Pixels = 6
+    reveal: tuple[AnsweredType, ...] = ("practice", "main", "catch", "repeated")
+    score: bool = True
 
 
-class Colours(_Table):
-    """Colours of the screens as `#rrggbb`."""
+class Pages(Table):
+    """Optional pages, whose words are the texts `consent` and `debrief`."""
 
-    background: Colour = "#efefed"
-    text: Colour = "#1c1c1e"
-    muted: Colour = "#6b6b70"
-    line: Colour = "#d3d3d1"
-    key: Colour = "#ffffff"
-    chosen: Colour = "#000000"
-    correct: Colour = "#0a8f4d"
+    consent: bool = False
+    debrief: bool = False
 
 
-class Screen(_Table):
-    """What the presentation machine should offer; preflight compares."""
-
-    refresh_rate: float = Field(default=60.0, gt=0, le=500)
-    refresh_tolerance: float = Field(default=1.0, gt=0)
-    smallest: tuple[int, int] = (1280, 720)
-
-
-class Protocol(_Table):
-    """A whole protocol. `text` and `sha256` hold the file itself, for the plan."""
+class Protocol(Table):
+    """A whole protocol."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     title: str
@@ -148,40 +103,70 @@ class Protocol(_Table):
     design: Design
     trials: Trials = Trials()
     units: Units = Units()
+    participants: Participants = Participants()
     response: Response = Response()
     timing: Timing = Timing()
+    feedback: Feedback = Feedback()
+    pages: Pages = Pages()
+    exclusion: Exclusion = Exclusion()
+    texts: dict[str, str] = Field(default_factory=dict)
     layout: Layout = Layout()
+    monitor: Monitor = Monitor()
     colours: Colours = Colours()
     screen: Screen = Screen()
 
     @model_validator(mode="after")
-    def _images_fit(self) -> Protocol:
-        per_side = 3 if self.design.scheme.endswith("9") else 1
-        side = per_side * self.layout.image + (per_side - 1) * self.layout.gap
-        needed = 2 * (side + self.layout.margin) + self.layout.image + 2 * self.layout.margin
-        if needed > self.layout.width or side + 200 > self.layout.height:
+    def _fits_together(self) -> Protocol:
+        design, units = self.design, self.units
+        if units.main_sets and len(units.main_sets) != len(design.schemes):
+            raise ValueError("should have as many units.main_sets as design.schemes")
+        if len(design.schemes) > 1 and not units.main_sets:
             raise ValueError(
-                f"should have a layout with room for its images: the scheme {self.design.scheme} "
-                f"with images of {self.layout.image} px needs {needed} x {side + 200} px"
+                "should have units.main_sets, one a scheme, where there are several schemes: "
+                "no unit is shown twice in a condition"
             )
+        if units.practice_sets and units.practice_lists:
+            raise ValueError("should have units.practice_sets or practice_lists, not both")
+        lacking = [c for c in design.conditions if c not in units.practice_sets]
+        if units.practice_sets and lacking:
+            raise ValueError(f"should name in units.practice_sets a set for {', '.join(lacking)}")
+        if self.layout.unit == "degrees" and not self.monitor.measured:
+            raise ValueError(
+                "should have width_cm, distance_cm, width_px and height_px in [monitor], all "
+                'measured, where layout.unit = "degrees"'
+            )
+        widest = max(references_a_side(scheme)[1] for scheme in design.schemes)
+        problem = self.layout.on_canvas(self.monitor).problem(3 if widest == 9 else 1)
+        if design.intuitiveness:
+            problem = problem or self.layout.on_canvas(self.monitor).problem(3)
+        if problem:
+            raise ValueError(f"(layout) {problem}")
         return self
 
+    def group_of(self, participant: int) -> tuple[str | None, int]:
+        """Give a participant's expertise (None without groups) and number within the group.
 
-def references_a_side(scheme: str) -> tuple[int, int]:
-    """Number of minimal and of maximal references in a scheme, such as (9, 9) or (0, 1)."""
-    count = int(scheme.rsplit(" ", 1)[1])
-    return (count if scheme.startswith("Min+") else 0), count
+        Borowski et al. (2021) counted from 1 in each group of experiment II: the k-th lay
+        participant saw what the k-th expert saw.
+        """
+        groups = self.participants.expertise
+        if not groups:
+            return None, participant
+        name = max((g for g in groups if groups[g] <= participant), key=groups.__getitem__)
+        return name, participant - groups[name] + 1
 
 
 def parse_protocol(text: str, where: str) -> Protocol:
     """Read a protocol from TOML text, such as the copy that every plan holds.
+
+    Sizes in degrees are turned into pixels of the canvas.
 
     Raises
     ------
     UserError
         If it is no TOML or not a protocol.
     """
-    return validate(Protocol, parse_toml(text, "protocol", where), where)
+    return _checked(parse_toml(text, "protocol", where), where)
 
 
 def load_protocol(name_or_path: str) -> tuple[Protocol, str]:
@@ -190,6 +175,7 @@ def load_protocol(name_or_path: str) -> tuple[Protocol, str]:
     Returns
     -------
     protocol : Protocol
+        With sizes in pixels of the canvas.
     text : str
         The file as it is, for the plan.
 
@@ -199,8 +185,17 @@ def load_protocol(name_or_path: str) -> tuple[Protocol, str]:
         If there is none, or it is wrong; the message names file, key and what is allowed.
     """
     path = find_embedded(name_or_path, PROTOCOLS, ".toml", "protocol")
-    protocol = validate(Protocol, read_toml(path, "protocol"), str(path))
+    protocol = _checked(read_toml(path, "protocol"), str(path))
     return protocol, path.read_text(encoding="utf-8")
+
+
+def _checked(data: object, where: str) -> Protocol:
+    protocol = validate(Protocol, data, where)
+    problem = override_problem(protocol.language, protocol.texts)
+    if problem:
+        raise UserError(problem, where=where)
+    layout = protocol.layout.on_canvas(protocol.monitor)
+    return protocol.model_copy(update={"layout": layout})
 
 
 def protocol_sha256(text: str) -> str:

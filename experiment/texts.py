@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,6 +43,42 @@ class Catalogue:
             raise UserError(
                 f"the catalogue lacks {error}", where=f"texts/{self.language}.toml: {name}"
             ) from error
+
+    def with_texts(self, overrides: Mapping[str, str]) -> Catalogue:
+        """Give the catalogue with some texts replaced, as a protocol's `[texts]` does."""
+        if not overrides:
+            return self
+        own = {name: text.strip() for name, text in overrides.items()}
+        return Catalogue(self.language, {**self.entries, **own})
+
+
+def placeholders(text: str) -> set[str]:
+    """Name the ``{placeholders}`` of a text.
+
+    Raises
+    ------
+    ValueError
+        If a brace has no partner.
+    """
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def override_problem(language: str, overrides: Mapping[str, str]) -> str | None:
+    """Say what is wrong with texts that a protocol replaces; None where nothing is."""
+    if not overrides:
+        return None
+    entries = load_texts(language).entries
+    for name, text in overrides.items():
+        if name not in entries:
+            return f"`texts` has no text `{name}` to replace. {nearest(name, entries)}".strip()
+        try:
+            unknown = placeholders(text) - placeholders(entries[name])
+        except ValueError as error:
+            return f"`texts.{name}` cannot be filled ({error}); write {{{{ for a brace"
+        if unknown:
+            known = ", ".join(sorted(placeholders(entries[name]))) or "none"
+            return f"`texts.{name}` holds {{{unknown.pop()}}}; there it may hold: {known}"
+    return None
 
 
 @lru_cache

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from stimuli import BankWriter, Unit, unit_id
+from experiment.bank_index import BankSnapshot
+from stimuli import BankWriter, Sign, Unit, unit_id
 
 SIZE = 64
 PER_SIGN = 9
@@ -88,3 +89,67 @@ def make_bank(
             np.broadcast_to(ranks, (len(units), 2, *ranks.shape)),
         )
     return path
+
+
+def index_of(
+    units: Sequence[Unit], *, per_sign: int = 10, batches: int = 20, batch_size: int = 10
+) -> BankSnapshot:
+    """Make the index of a bank that exists in memory only; no image occurs twice in it."""
+    signs: tuple[Sign, Sign] = ("min", "max")
+    ids = (f"natural/{i:06d}" for i in range(len(units) * 2 * batches * batch_size))
+    return BankSnapshot(
+        name="in memory",
+        content_sha256="0" * 64,
+        units=tuple(units),
+        n_batches=batches,
+        batch_size=batch_size,
+        images_per_sign=per_sign,
+        batches={
+            (unit.unit_id, sign, b): tuple(next(ids) for _ in range(batch_size))
+            for unit in units
+            for sign in signs
+            for b in range(batches)
+        },
+        synthetics={
+            (unit.unit_id, sign): tuple(
+                f"synthetic/{unit.unit_id}/{sign}/{k:02d}" for k in range(per_sign)
+            )
+            for unit in units
+            for sign in signs
+        },
+    )
+
+
+def experiment_one_units() -> list[Unit]:
+    """Make units in the numbers of experiment I: 45 main, 15 practice, 3 for ratings."""
+    layers = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
+    found: list[Unit] = []
+    for i, layer in enumerate(layers):
+        for k, branch in enumerate(("1x1", "3x3", "5x5", "pool", "pool")):
+            selection = "hand-picked" if k == 4 else "random"
+            name = unit_id(layer, branch, 100 + k)
+            found.append(Unit(name, layer, i, branch, 100 + k, selection, "main"))
+    extra = [("practice", 15), ("intuitiveness", 3)]
+    for place, (role, count) in enumerate(extra):
+        for k in range(count):
+            layer, channel = layers[k % 9], 200 + 100 * place + k
+            found.append(
+                Unit(unit_id(layer, "3x3", channel), layer, k % 9, "3x3", channel, "random", role)
+            )
+    return found
+
+
+def experiment_two_units() -> list[Unit]:
+    """Make units in the numbers of experiment II: sets a to g of 20 and 3 for ratings."""
+    layers = ("3a", "4a", "4c", "4e", "5b")
+    roles = {**dict.fromkeys("abcd", "main"), "e": "catch", "f": "practice", "g": "practice"}
+    found: list[Unit] = []
+    for k, (letter, role) in enumerate(roles.items()):
+        for i, layer in enumerate(layers):
+            for branch in ("1x1", "3x3", "5x5", "pool"):
+                name = unit_id(layer, branch, 10 + k)
+                found.append(Unit(name, layer, i, branch, 10 + k, "random", role, letter))
+    for k in range(3):
+        name = unit_id("4b", "pool", 500 + k)
+        found.append(Unit(name, "4b", 3, "pool", 500 + k, "hand-picked", "intuitiveness"))
+    return found

@@ -54,7 +54,7 @@ SHORT = (
 def place_of(driver: Driver, protocol: Protocol, slot: int) -> tuple[int, int]:
     """Centre of a picture slot in pixels of the screen, origin upper left."""
     scale = min(driver.size[0] / protocol.layout.width, driver.size[1] / protocol.layout.height)
-    pictures = TrialLayout(protocol.layout, protocol.design.scheme).pictures("natural")
+    pictures = TrialLayout(protocol.layout, protocol.design.schemes[0]).pictures("natural")
     picture = next(p for p in pictures if p.slot == slot)
     x = driver.size[0] / 2 + picture.x * scale
     y = driver.size[1] / 2 - picture.y * scale
