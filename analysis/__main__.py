@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from analysis.power_command import power
 from house.cli import console, make_app, progress, run
 from house.errors import UserError
 from house.places import reports_directory, sessions_directory
@@ -74,6 +75,14 @@ def report(
             "--bootstrap", min=0, max=100_000, help="Number of bootstrap resamples; 0 for none."
         ),
     ] = 2000,
+    bayes: Annotated[
+        bool,
+        typer.Option(
+            "--bayes",
+            help="Sample the posterior of the mixed models too: takes minutes, and needs the "
+            "extra bayes (bambi).",
+        ),
+    ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -95,8 +104,13 @@ def report(
 
     source = data if data is not None else sessions_directory() / "demo"
     target = out if out is not None else reports_directory() / source.resolve().name
+    if bayes:
+        from analysis.bayes import require_bambi
+
+        require_bambi()
     dataset = load(source, kind.value)
-    steps = 3 * dataset.trials["experiment"].nunique() + 1
+    # Three models of three contrasts, where there are three conditions.
+    steps = (12 if bayes else 3) * dataset.trials["experiment"].nunique() + 1
     with progress(quiet=quiet) as bar:
         task = bar.add_task("Analysing", total=steps)
         done = 0
@@ -106,7 +120,9 @@ def report(
             done += 1
             bar.update(task, description=text, completed=done)
 
-        results = write_report(dataset, target, seed=seed, bootstrap=bootstrap, step=step)
+        results = write_report(
+            dataset, target, seed=seed, bootstrap=bootstrap, bayes=bayes, step=step
+        )
         bar.update(task, description="Report written")
     if quiet:
         return
@@ -194,6 +210,9 @@ def import_published_command(
             )
         console.print(f"Data: [bold]{escape(str(target))}[/]")
         console.print(f"Next: python -m analysis report {escape(str(target))}")
+
+
+app.command()(power)
 
 
 if __name__ == "__main__":

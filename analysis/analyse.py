@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from analysis.bayes import with_posteriors
 from analysis.design import trial_count_numbers
 from analysis.exclusion import Decision, exclude
 from analysis.further import further_estimates, with_models
@@ -58,6 +59,7 @@ def analyse(
     *,
     seed: int = SEED,
     bootstrap: int = BOOTSTRAP,
+    bayes: bool = False,
     step: Callable[[str], None] = lambda _: None,
 ) -> list[Results]:
     """Compute all estimates and tests, each experiment by itself.
@@ -70,6 +72,8 @@ def analyse(
         Seed of the bootstrap, 0 or more.
     bootstrap : int
         Number of resamples; 0 leaves the bootstrap out.
+    bayes : bool
+        Sample the posterior of the mixed models too, which takes minutes and needs bambi.
     step : callable
         Told what is being done, for a progress display.
     """
@@ -89,6 +93,10 @@ def analyse(
                 whole,
             )
         )  # fmt: skip
+    if bayes:
+        found = [
+            replace(one, tests=with_posteriors(one.tests, one.trials, seed, step)) for one in found
+        ]
     return found
 
 

@@ -102,7 +102,7 @@ def fit_contrast(
     MixedFit or str
         The reason, where the model cannot be fitted.
     """
-    reason = _why_not(values, first, participant, unit, logistic)
+    reason = why_not(values, first, participant, unit, logistic)
     if reason:
         return reason
     # Imported here: it takes a second, and the rest of the analysis works without it.
@@ -147,7 +147,7 @@ def fit_contrast(
     )  # fmt: skip
 
 
-def _why_not(
+def why_not(
     values: Floats,
     first: NDArray[np.bool_],
     participant: NDArray[np.int64],
@@ -215,11 +215,11 @@ def fit_models(trials: pd.DataFrame) -> list[Model]:
         part = main[condition.isin([first, second])]
         plain: MixedFit | str = ""
         for test, measure, column, slopes in MODELS:
-            data, note = _usable(part, measure, column)
+            data, note = usable(part, measure, column)
             if test == "glmm_slopes" and (isinstance(plain, str) or len(data) > MOST_FOR_SLOPES):
                 continue
             fitted = fit_contrast(
-                _values(data, measure, column),
+                values_of(data, measure, column),
                 (data["condition"].astype(str) == first).to_numpy(),
                 data["participant_code"].to_numpy(),
                 data["unit_code"].to_numpy(),
@@ -277,7 +277,8 @@ def spread_rows(models: list[Model]) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def _usable(part: pd.DataFrame, measure: str, column: str) -> tuple[pd.DataFrame, str]:
+def usable(part: pd.DataFrame, measure: str, column: str) -> tuple[pd.DataFrame, str]:
+    """Trials that a model can use, and a note on those that it cannot."""
     data = part[part[column].notna()]
     if measure != "rt":
         return data, ""
@@ -286,7 +287,8 @@ def _usable(part: pd.DataFrame, measure: str, column: str) -> tuple[pd.DataFrame
     return positive, f"{lost} time(s) of zero or below left out" if lost else ""
 
 
-def _values(data: pd.DataFrame, measure: str, column: str) -> Floats:
+def values_of(data: pd.DataFrame, measure: str, column: str) -> Floats:
+    """Values on the model's scale: times as logarithms."""
     values = data[column].to_numpy(dtype=float)
     return np.log(values) if measure == "rt" else values
 

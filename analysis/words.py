@@ -40,6 +40,9 @@ TESTS = {
     "glmm_slopes": "the same, with slopes",
     "lmm_log_rt": "Mixed model of log time",
     "lmm_confidence": "Mixed model of confidence",
+    "glmm_bayes": "Logistic mixed model, posterior",
+    "lmm_log_rt_bayes": "Mixed model of log time, posterior",
+    "lmm_confidence_bayes": "Mixed model of confidence, posterior",
 }
 TRIALS = {
     "all": "main trials",

@@ -46,6 +46,7 @@ def answers(
         {
             "participant": p + 1,
             "session": 1,
+            "block": 1,
             "trial": np.arange(len(p)) + 1,
             "trial_type": "main",
             "condition": np.array(names)[c],
