@@ -26,7 +26,7 @@ from generation.reporter import Reporter
 from generation.sources import printable
 from generation.synthesis.optimize import resolve_precision
 from generation.synthesis_stage import synthesise
-from generation.units import Selection, select
+from generation.units import select
 from house.errors import UserError
 from house.provenance import git_commit, machine, software_versions
 from stimuli import StimulusBank, Unit, verify_bank
@@ -135,7 +135,7 @@ def build(
         bank_assembly.check_space(out.parent, max(left, 0), "the bank and the work on it")
         _announce(recipe, units, pool, reporter)
         if selection.named_for:
-            reporter.say(_adapted(selection, spec))
+            reporter.say(f"note: {selection.describe(spec.name)}")
         network = load_network(spec, device)
         accuracy = _check(network, reporter)
         recording_key = key_of(
@@ -250,14 +250,6 @@ def _announce(recipe: Recipe, units: tuple[Unit, ...], pool: Pool, reporter: Rep
                 0.3,
             ),
         ]
-    )
-
-
-def _adapted(selection: Selection, spec: NetworkSpec) -> str:
-    strata = ", ".join(f"{theirs} → {ours}" for theirs, ours in selection.strata.items())
-    return (
-        f"note: the recipe names units of {selection.named_for}; units of {spec.name} were drawn "
-        f"from the same strata, with the same counts and roles ({strata})"
     )
 
 

@@ -34,6 +34,16 @@ class Selection:
     named_for: str = ""
     strata: dict[str, str] = field(default_factory=dict)
 
+    def describe(self, network: str) -> str:
+        """Say in a sentence how the recipe's units became those of another network."""
+        pairs = [(old.split(" "), new.split(" ")) for old, new in self.strata.items()]
+        moves = (dict.fromkeys(f"{old[i]} → {new[i]}" for old, new in pairs) for i in (0, 1))
+        layers, branches = (", ".join(move) for move in moves)
+        return (
+            f"the recipe names units of {self.named_for}; units of {network} were drawn from the "
+            f"same strata, with the same counts and roles (layers {layers}; branches {branches})"
+        )
+
 
 def parse_unit(
     spec: NetworkSpec,
