@@ -176,8 +176,8 @@ def factor_tables(estimates: pd.DataFrame, names: list[str]) -> list[dict[str, A
                 cells.append(with_error(cell.iloc[0]) if len(cell) else NONE)
             rows.append(cells)
         found.append(
-            {"factor": factor, "title": f"Accuracy by {factor}",
-             "table": Table([factor.capitalize(), *names], rows)}
+            {"factor": factor, "title": f"Accuracy by {factor.replace('_', ' ')}",
+             "table": Table([factor.replace("_", " ").capitalize(), *names], rows)}
         )  # fmt: skip
     return found
 

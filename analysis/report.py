@@ -27,7 +27,7 @@ from analysis.prose import (
 )
 from analysis.style import Picture, colour
 from analysis.tables_of_tests import tables_of_tests
-from analysis.words import count, listed, measured
+from analysis.words import count, interval, listed, measured
 
 TEMPLATES = Path(__file__).parent / "templates"
 _MOST_SOURCES = 20
@@ -181,14 +181,21 @@ def _other_trials(numbers: pd.DataFrame) -> Table:
 
 
 def _intuitiveness(numbers: pd.DataFrame) -> Table:
-    found = numbers[numbers["measure"] == "intuitiveness"]
-    rows = [
-        [str(row["level"]) or "all",
-         *[measured("intuitiveness", row[c]) for c in ("estimate", "two_sem")],
-         f"{row['n_trials']}"]
-        for _, row in found.iterrows()
-    ]  # fmt: skip
-    return Table(["Unit", "Mean rating", "± 2 SEM", "ratings"], rows)
+    found = numbers[numbers["measure"].isin(["intuitiveness", "intuitiveness_change"])]
+    rows = []
+    for _, row in found.iterrows():
+        changed = row["measure"] == "intuitiveness_change"
+        levels = [str(row["level"]), str(row["level2"])]
+        what = ["end − beginning"] if changed else []
+        rows.append(
+            [
+                ", ".join(filter(None, [*what, *levels])) or "all",
+                *[measured("intuitiveness", row[c]) for c in ("estimate", "two_sem")],
+                interval("intuitiveness", row["ci_low"], row["ci_high"]),
+                f"{row['n_trials']}",
+            ]
+        )
+    return Table(["Ratings", "Mean", "± 2 SEM", "95 % t interval", "n"], rows)
 
 
 def _more(amount: int) -> str:

@@ -21,7 +21,6 @@ from analysis.words import (
     proportion,
 )
 
-_LONGEST_NOTE = 30
 _EFFECTS = {
     "partial eta squared": "η²ₚ", "rank-biserial correlation": "r", "Cohen's d": "d",
     "d_z": "d", "d_z (pooled error)": "d", "odds ratio": "OR",
@@ -37,15 +36,11 @@ def tables_of_tests(tests: pd.DataFrame, names: list[str]) -> list[dict[str, Any
         measure, trials, factor = (str(part) for part in place)
         rows = [_test_cells(row, names, bool(factor)) for _, row in group.iterrows()]
         published = [str(t) in ("rm_anova_posthoc", "mixed_anova") for t in group["test"]]
-        remarks = []
-        for row in rows:
-            # What is long would make the whole table too wide; it gets a line of its own.
-            long = len(row[-1]) > _LONGEST_NOTE
-            remarks.append(row[-1] if long else "")
-            row[-1] = "" if long else row[-1]
+        # Notes get a line of their own: beside the numbers they would make the table too wide.
+        remarks = [row.pop() for row in rows]
         columns = _filled(rows)
         heads = ["Test", *(["Within"] if factor else []), "Contrast", "Statistic", "p",
-                 "p adjusted", "Effect", "BF₁₀", "Smallest d", "n", "Notes"]  # fmt: skip
+                 "p adjusted", "Effect", "BF₁₀", "Smallest d", "n"]  # fmt: skip
         title = f"{MEASURES.get(measure, measure)}, {TRIALS.get(trials, trials)}"
         found.append(
             {
@@ -103,11 +98,10 @@ def _effect(row: pd.Series[Any]) -> str:
 
 def _short_note(note: str) -> str:
     """Leave out of a note what the heading of the table and the method say for all rows."""
-    kept = [part for part in note.split("; ") if part != "exact"]
-    short = "; ".join(kept).replace("Greenhouse-Geisser epsilon 0.", "GG ε = .")
-    return short.replace("Greenhouse-Geisser epsilon", "GG ε =").replace(
-        " between the conditions", ""
-    )
+    said = ("exact", "Greenhouse-Geisser epsilon 1.000")
+    kept = [part for part in note.split("; ") if part not in said]
+    short = "; ".join(kept).replace("Greenhouse-Geisser epsilon 0.", "Greenhouse-Geisser ε = .")
+    return short.replace(" between the conditions", "")
 
 
 def _statistic(row: pd.Series[Any]) -> str:
