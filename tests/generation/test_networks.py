@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from generation import networks
+from generation import hooked_networks, networks
+from generation.architectures.inception_v1 import InceptionV1
 from generation.architectures.squeezenet import SqueezeNet
+from generation.network_choice import NetworkChoice
 from generation.networks import Network, load_network, load_weights, network_spec
 from house.errors import UserError
 
@@ -113,8 +116,9 @@ def test_damaged_missing_and_foreign_weights(tmp_path: Path) -> None:
         load_weights(SqueezeNet(), tmp_path / "none.npz", spec.weights_sha256)
     foreign = tmp_path / "foreign.npz"
     np.savez(foreign, a=np.zeros(3))
-    with pytest.raises(UserError, match="do not belong"):
+    with pytest.raises(UserError, match=r"do not belong.*Missing key") as caught:
         load_weights(SqueezeNet(), foreign, networks.sha256_file(foreign))
+    assert len(str(caught.value)) < 1000
     pickled = tmp_path / "pickled.npz"
     np.savez(pickled, a=np.array([object()], dtype=object))
     with pytest.raises(UserError, match="cannot be read"):
@@ -126,3 +130,79 @@ def test_load_network_checks_the_checksum(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(networks.REGISTRY, "squeezenet1_1", spec)
     with pytest.raises(UserError, match="SHA-256"):
         load_network("squeezenet1_1")
+
+
+def test_the_embedded_network_has_two_names() -> None:
+    assert network_spec("embedded") == network_spec("squeezenet1_1")
+    assert network_spec(NetworkChoice(name="embedded")).name == "squeezenet1_1"
+
+
+def test_walks_yield_what_is_wanted_and_nothing_for_nothing(network: Network) -> None:
+    x = network.spec.preprocessing(images())
+    walk = network._architecture.walk
+    assert [name for name, _ in walk(x)] == [layer.name for layer in network.spec.layers]
+    assert [name for name, _ in walk(x, {"fire4", "fire2"})] == ["fire2", "fire4"]
+    assert list(walk(x, ())) == []
+    assert network.activations(images(), []) == {}
+
+
+def test_weights_that_are_not_at_hand_say_where_they_are_to_be_had(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"inception5h.*convert-weights.*--weights"):
+        load_network("inception_v1")
+    missing = NetworkChoice(name="inception_v1", weights=str(tmp_path / "none.npz"))
+    with pytest.raises(UserError, match="no such file of weights"):
+        network_spec(missing)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("torchvision") is None,
+    reason="torchvision, an optional dependency, is not installed",
+)
+def test_googlenet_without_a_network_says_how_to_give_the_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    published = hooked_networks.published_weights("googlenet")
+    nowhere = (tmp_path / "nowhere" / "googlenet-1378be20.pth").as_uri()
+    monkeypatch.setattr(
+        networks,
+        "published_weights",
+        lambda name: [dataclasses.replace(published[0], url=nowhere)],
+    )
+    with pytest.raises(UserError, match=r"cannot be fetched here.*--weights"):
+        load_network("googlenet")
+    assert not list(tmp_path.rglob("*.pth*"))
+
+
+def test_weights_by_path_are_loaded_and_their_checksum_noted(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = InceptionV1()
+    path = tmp_path / "weights.npz"
+    np.savez(path, **{key: value.numpy() for key, value in module.state_dict().items()})
+    spec = network_spec(NetworkChoice(name="inception_v1", weights=str(path)))
+    assert spec.weights_sha256 == networks.sha256_file(path)
+    assert spec.choice == {"name": "inception_v1", "weights": str(path)}
+    loaded = load_network(spec)
+    x = images(1, 96)
+    expected = module.classify(255 * x - 117)
+    torch.testing.assert_close(loaded.classify(x), expected, rtol=1e-4, atol=1e-4)
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(UserError, match="damaged"):
+        load_network(spec)
+
+
+def test_registered_networks_bring_their_own_input(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="brings its own mean, size"):
+        network_spec(NetworkChoice(name="embedded", mean=(0, 0, 0), size=96))
+
+
+def test_what_decides_an_activation_is_named() -> None:
+    spec = network_spec("squeezenet1_1")
+    other = dataclasses.replace(spec.preprocessing, bgr=False)
+    for changed in (
+        dataclasses.replace(spec, weights_sha256="0" * 64),
+        dataclasses.replace(spec, preprocessing=other),
+        dataclasses.replace(spec, choice={"prefix_tokens": 4}),
+    ):
+        assert changed.determinants() != spec.determinants()
+    assert dataclasses.replace(spec, title="other").determinants() == spec.determinants()
