@@ -1,73 +1,137 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from generation.photographs import decode, listing_sha256, open_pool
-from generation.recipe import Natural
+from generation.decode_ahead import ahead
+from generation.natural_settings import Natural
+from generation.photographs import Pool, open_pool
 from house.errors import UserError
 
 
-def natural(folder: Path, **more: int) -> Natural:
+def natural(folder: Path, **more: float) -> Natural:
     settings = {"resize": 64, "batches": 2, "positions": 3, "unreadable_limit": 1, **more}
     return Natural(photographs=str(folder), **settings)
 
 
-def test_decoding_resizes_the_shorter_side_and_cuts_the_centre(tmp_path: Path) -> None:
-    # A horizontal ramp: the centre crop's columns are known.
-    ramp = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
-    path = tmp_path / "ramp.png"
-    Image.fromarray(ramp).save(path)
-    image = decode(path, 100, 60)
-    assert image.shape == (60, 60, 3)
-    np.testing.assert_array_equal(image[:, :, 1], np.tile(np.arange(70, 130), (60, 1)))
-    half = decode(path, 50, 50)
-    np.testing.assert_allclose(half[25, :, 0], 50.5 + 2 * np.arange(50), atol=1)
-
-
-def test_odd_files_become_rgb(tmp_path: Path) -> None:
-    for mode in ("L", "RGBA", "CMYK", "P", "1"):
-        path = tmp_path / f"{mode}.tif"
-        Image.new(mode, (80, 70)).save(path)
-        assert decode(path, 64, 48).shape == (48, 48, 3)
-
-
-def test_an_unreadable_photograph_is_logged_counted_and_left_out(
-    pool_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    victim = sorted(pool_folder.glob("*.jpg"))[3]
+def spoil(folder: Path, place: int) -> Path:
+    victim = sorted(folder.glob("*.jpg"))[place]
     victim.write_bytes(victim.read_bytes()[:200])
-    pool = open_pool(natural(pool_folder), 48)
+    return victim
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_an_unreadable_photograph_is_logged_counted_and_left_out(
+    pool_folder: Path, caplog: pytest.LogCaptureFixture, workers: int
+) -> None:
+    victim = spoil(pool_folder, 3)
+    pool = open_pool(natural(pool_folder), 48, workers)
     with caplog.at_level(logging.WARNING, "generation"):
-        indices = [index for some, _ in pool.passes(4) for index in some]
-    assert len(indices) == 29
+        passes = list(pool.passes(4))
+    # Every photograph keeps its place: what shares a pass does not depend on what is readable.
+    assert [images.first for images in passes] == list(range(0, 30, 4))
+    assert [len(images.pixels) for images in passes] == [4] * 7 + [2]
+    readable = np.concatenate([images.readable for images in passes])
+    assert np.flatnonzero(~readable).tolist() == [3]
+    assert not passes[0].pixels[3].any()
+    assert passes[0].pixels[2].any()
     assert list(pool.unreadable) == [3]
-    assert victim.name in caplog.text
+    assert victim.stem in caplog.text
+    assert "truncated" in pool.unreadable[3].lower()
 
 
-def test_too_many_unreadable_photographs_stop(pool_folder: Path) -> None:
-    for victim in sorted(pool_folder.glob("*.jpg"))[:2]:
-        victim.write_text("no picture")
-    pool = open_pool(natural(pool_folder), 48)
+def test_a_pool_can_be_entered_at_any_pass(pool_folder: Path) -> None:
+    spoil(pool_folder, 3)
+    whole = list(open_pool(natural(pool_folder), 48).passes(4))
+    rest = list(open_pool(natural(pool_folder), 48, 2).passes(4, 8, whole[1].contents))
+    for one, other in zip(whole[2:], rest, strict=True):
+        assert (one.first, one.last, one.contents) == (other.first, other.last, other.contents)
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
+def test_the_contents_checksum_knows_every_file_and_name(pool_folder: Path) -> None:
+    def last() -> bytes:
+        return list(open_pool(natural(pool_folder), 48).passes(7))[-1].contents
+
+    before = last()
+    assert list(open_pool(natural(pool_folder), 48).passes(4))[-1].contents == before
+    victim = sorted(pool_folder.glob("*.jpg"))[0]
+    data = victim.read_bytes()
+    victim.write_bytes(data + b"x")
+    assert last() != before
+    victim.write_bytes(data)
+    assert last() == before
+
+
+def test_too_many_unreadable_photographs_stop_by_number_or_share(pool_folder: Path) -> None:
+    for place in (0, 1):
+        spoil(pool_folder, place)
+    pool = open_pool(natural(pool_folder), 48, 2)
+    before = threading.active_count()
     with pytest.raises(UserError, match="2 photographs cannot be read"):
         list(pool.passes(4))
+    assert threading.active_count() == before
+    allowed = open_pool(natural(pool_folder, unreadable_share=0.07), 48)
+    assert allowed.allowed == 2
+    assert sum(images.readable.sum() for images in allowed.passes(4)) == 28
+
+
+def test_a_photograph_that_vanishes_before_it_is_written_is_named(pool_folder: Path) -> None:
+    pool: Pool = open_pool(natural(pool_folder), 48)
+    victim = sorted(pool_folder.glob("*.jpg"))[5]
+    victim.unlink()
+    with pytest.raises(UserError, match="cannot be read any more") as caught:
+        pool.image(5)
+    assert victim.stem in str(caught.value)
 
 
 def test_missing_folder_and_too_few_photographs(tmp_path: Path, pool_folder: Path) -> None:
-    with pytest.raises(UserError, match=r"attribution\.tsv"):
+    with pytest.raises(UserError, match="no such file or folder"):
         open_pool(natural(tmp_path / "nowhere"), 48)
     with pytest.raises(UserError, match="need 60"):
         open_pool(natural(pool_folder, batches=10), 48)
-    assert open_pool(natural(pool_folder, batches=5), 48).photographs
+    assert len(open_pool(natural(pool_folder, batches=5), 48)) == 30
 
 
-def test_the_listing_changes_with_any_file(pool_folder: Path) -> None:
-    pool = open_pool(natural(pool_folder), 48)
-    before = listing_sha256(pool.photographs, pool.checksums())
-    victim = pool.photographs[0].path
-    victim.write_bytes(victim.read_bytes() + b"x")
-    assert listing_sha256(pool.photographs, pool.checksums()) != before
+@pytest.mark.parametrize("workers", [0, 1, 5])
+def test_work_ahead_comes_in_order_and_stays_within_its_depth(workers: int) -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        time.sleep(0.002 * (item % 3))
+        return item * item
+
+    results = ahead(range(40), work, workers, depth=4)
+    for expected in range(40):
+        assert next(results) == expected * expected
+        assert len(begun) <= expected + 1 + 4 + 1
+    assert next(results, None) is None
+
+
+def test_an_exception_comes_when_its_turn_comes_and_ends_the_threads() -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise ValueError("three")
+        return item
+
+    before = threading.active_count()
+    results = ahead(range(10), work, 2, depth=6)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(results)
+    assert threading.active_count() == before
+
+
+def test_a_caller_who_stops_early_ends_the_threads() -> None:
+    before = threading.active_count()
+    results = ahead(range(1000), lambda item: item, 3, depth=6)
+    next(results)
+    assert threading.active_count() > before
+    results.close()
+    assert threading.active_count() == before
