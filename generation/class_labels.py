@@ -68,15 +68,15 @@ class ClassLabels:
         found = self._outputs.get(_key(text))
         if found:
             return frozenset(found)
+        how = (
+            "Label photographs by name, synset or number of their class."
+            if self.named
+            else "The names of its outputs are not known: label photographs by the number of the "
+            "output, or name them in a file (`classes` in the recipe's [network] table)."
+        )
         raise UserError(
             f'the label "{label}" is no class of {self._network}',
-            remedy=nearest(_key(text), self._outputs)
-            or (
-                "Label photographs by name, synset or number of their class."
-                if self.named
-                else "The names of its outputs are not known: label photographs by the number of "
-                "the output, or name them in a file (`classes` in the recipe's [network] table)."
-            ),
+            remedy=f"{nearest(_key(text), self._outputs)} {how}".strip(),
         )
 
     def _numbered(self, number: int, label: str) -> frozenset[int]:
