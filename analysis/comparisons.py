@@ -85,7 +85,7 @@ def _anova_row(anova: Anova | None, n: int, note: str) -> dict[str, Any]:
     if anova is None:
         few = n < FEWEST
         reason = "fewer than three complete participants" if few else "no variation left as error"
-        return row | {"note": f"not defined: {reason}"}
+        return row | {"note": "; ".join(filter(None, [f"not defined: {reason}", note]))}
     note = "; ".join(filter(None, [f"Greenhouse-Geisser epsilon {anova.epsilon:.3f}", note]))
     return row | {
         "statistic": anova.f, "df1": anova.df1, "df2": anova.df2, "p": anova.p,

@@ -26,7 +26,7 @@ def with_order(trials: pd.DataFrame) -> pd.DataFrame:
     main = trials[trials["trial_type"] == "main"]
     session = [main["participant"], main["session"]]
     in_block = main["trial"].groupby([*session, main["block"]])
-    second = in_block.rank() > in_block.transform("size") / 2
+    second = (in_block.rank() > in_block.transform("size") / 2).fillna(False).astype(bool)
     half = pd.Series(np.where(second, *reversed(HALVES)), index=main.index, dtype=object)
     half = half.mask(main["block"].isna())
     placed = main.sort_values(["participant", "session", "trial"])

@@ -41,7 +41,9 @@ def tables_of_tests(tests: pd.DataFrame, names: list[str]) -> list[dict[str, Any
         columns = _filled(rows)
         heads = ["Test", *(["Within"] if factor else []), "Contrast", "Statistic", "p",
                  "p adjusted", "Effect", "BF₁₀", "Smallest d", "n"]  # fmt: skip
-        title = f"{MEASURES.get(measure, measure)}, {TRIALS.get(trials, trials)}"
+        title = MEASURES.get(measure, measure)
+        if not measure.startswith("intuitiveness"):
+            title += f", {TRIALS.get(trials, trials)}"
         found.append(
             {
                 "title": f"{title}, within each {_plain(factor)}" if factor else title,
