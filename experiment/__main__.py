@@ -11,11 +11,17 @@ from typing import Annotated
 
 import typer
 
-from experiment.observers import OBSERVERS
-from experiment.opening import default_bank, next_participant, participant_number
+from experiment.opening import (
+    default_bank,
+    experimenter_code,
+    next_participant,
+    participant_number,
+)
+from experiment.replay import NAMES
 from experiment.run import Options, Report, run_session
 from experiment.session import Ending
 from experiment.simulation import simulate as simulate_sessions
+from experiment.triggers import CORNERS, corner
 from experiment.virtual_display import virtual_display
 from house.cli import console, make_app, messages, progress
 from house.cli import run as run_app
@@ -65,7 +71,19 @@ DataOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Root of all random draws; recorded in the plan.")
 ]
-OBSERVER_HELP = f"Simulated participant: {', '.join(OBSERVERS)} (signal detection)."
+OBSERVER_HELP = (
+    f"Simulated participant: {', '.join(NAMES)}; sdt is signal detection, replay gives the "
+    "answers of --answers again."
+)
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers",
+        metavar="FOLDER",
+        show_default=False,
+        help="Data set, recorded or imported, whose answers --observer replay gives.",
+    ),
+]
 
 
 @app.command()
@@ -149,6 +167,35 @@ def run(
             "where it is safe.",
         ),
     ] = "auto",
+    answers: AnswersOption = None,
+    trigger: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trigger",
+            metavar="KIND",
+            show_default=False,
+            help="Tell a recorder of every trial's onset: lsl, serial:PORT or serial:PORT@BAUD. "
+            "May be given several times.",
+        ),
+    ] = None,
+    photodiode: Annotated[
+        str | None,
+        typer.Option(
+            "--photodiode",
+            metavar="CORNER",
+            show_default=False,
+            help=f"Patch that is white while a trial is shown: {', '.join(CORNERS)}.",
+        ),
+    ] = None,
+    experimenter: Annotated[
+        str | None,
+        typer.Option(
+            "--experimenter",
+            metavar="CODE",
+            show_default=False,
+            help="Code of whoever leads the session, such as E2; recorded with it. Not a name.",
+        ),
+    ] = None,
 ) -> None:
     """Run one session: instructions, key test, practice, trials, scores, end.
 
@@ -188,6 +235,10 @@ def run(
         pace=pace,
         screenshots=screenshots,
         keyboard=keyboard,
+        answers=answers,
+        triggers=tuple(trigger or ()),
+        photodiode=None if photodiode is None else corner(photodiode),
+        experimenter=None if experimenter is None else experimenter_code(experimenter),
     )
     tell(run_session(options, offer=_offer if sys.stdin.isatty() and observer is None else None))
 
@@ -203,6 +254,7 @@ def simulate(
     observer: Annotated[
         str, typer.Option("--observer", metavar="NAME", help=OBSERVER_HELP)
     ] = "sdt",
+    answers: AnswersOption = None,
     seed: SeedOption = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
@@ -222,6 +274,7 @@ def simulate(
             observer,
             seed,
             advance=lambda: bar.advance(task),
+            answers=answers,
         )
     first, last = folders[0].info.participant, folders[-1].info.participant
     span = f"participant {first}" if first == last else f"participants {first} to {last}"

@@ -16,6 +16,7 @@ from PIL import Image
 from experiment.elements import Box, Element, Picture, Text, shape_text, text_picture
 from experiment.frames import FrameLog, frame_log, refresh_rate
 from experiment.layout import SLOTS
+from experiment.photodiode import Patch
 from experiment.protocol import Protocol
 from experiment.stage import Elements
 from house.errors import UserError
@@ -63,6 +64,9 @@ class Display:
         Size of the window in pixels; the whole screen by default.
     fullscreen : bool
         Whether it covers the screen.
+    photodiode : str, optional
+        Corner (`triggers.CORNERS`) with a patch for a photodiode: white from the onset of a trial
+        to its end, black otherwise.
     screenshots : Path, optional
         Folder for one picture of each kind of screen. Taking them delays frames.
 
@@ -78,6 +82,7 @@ class Display:
         *,
         size: tuple[int, int] | None = None,
         fullscreen: bool = True,
+        photodiode: str | None = None,
         screenshots: Path | None = None,
     ) -> None:
         require_display()
@@ -120,6 +125,8 @@ class Display:
             ) from error
         self.window.mouseVisible = False
         self.size = (int(self.window.size[0]), int(self.window.size[1]))
+        self.screen_size = _screen_size()
+        self.framebuffer_size = _framebuffer_size(self.window)
         self.scale = min(
             self.size[0] / protocol.layout.width, self.size[1] / protocol.layout.height
         )
@@ -127,6 +134,8 @@ class Display:
         self._boxes: dict[str, Any] = {}
         self._texts: dict[Text, Any] = {}
         self._elements: list[Element] = []
+        self._patch = Patch(photodiode, self.size) if photodiode else None
+        self._signal: Callable[[], None] | None = None
         self._flips: list[float] = []
         self._shot: str | None = None
         self._shots: set[str] = set()
@@ -169,12 +178,21 @@ class Display:
     ) -> float:
         """Draw, flip, give the flip's time; `at_onset` is called with it right after the flip."""
         self.amend(elements, name)
+        if self._patch is not None:
+            self._patch.lit = self._signal is not None
+        if self._signal is not None:
+            self.window.callOnFlip(self._signal)
+            self._signal = None
         if at_onset is not None:
             self.window.timeOnFlip(self, "last_flip")
             self.window.callOnFlip(lambda: at_onset(self.last_flip))
         self._flips = []
         self._cost, self._warm_cost = self._warm_cost, 0.0
         return self.frame()
+
+    def signal(self, at_flip: Callable[[], None]) -> None:
+        """Have recorders told of the next onset: the patch, and a call right after its flip."""
+        self._signal = at_flip
 
     def amend(self, elements: Elements, name: str) -> None:
         """Show other elements from the next frame on, without a new onset."""
@@ -186,6 +204,8 @@ class Display:
         start = self.now()
         for element in self._elements:
             self._draw(element)
+        if self._patch is not None:
+            self._draw_patch(self._patch)
         self._save_screenshot()
         waited = self._wait_for_blank()
         flipped = float(self.window.flip())
@@ -213,10 +233,14 @@ class Display:
         return {
             "window": True,
             "size_px": list(self.size),
+            "screen_px": list(self.screen_size),
+            "width_cm": self._protocol.monitor.width_cm or None,
+            "distance_cm": self._protocol.monitor.distance_cm or None,
             "fullscreen": bool(self.window._isFullScr),
             "scale": round(self.scale, 4),
             "refresh_rate_hz": self.refresh_rate,
             "synchronised": self.synchronised,
+            "photodiode": self._patch.describe() if self._patch else None,
             "backend": str(self.window.winType),
             "graphics": _graphics(),
         }
@@ -255,21 +279,31 @@ class Display:
             stimulus = self._box(element)
         stimulus.draw()
 
-    def _box(self, box: Box) -> Any:
-        stimulus = self._boxes.get(box.fill)
+    def _filled(self, fill: str) -> Any:
+        stimulus = self._boxes.get(fill)
         if stimulus is None:
-            stimulus = self._boxes[box.fill] = self._visual.ImageStim(
+            stimulus = self._boxes[fill] = self._visual.ImageStim(
                 self.window,
-                image=Image.new("RGB", (4, 4), box.fill),
+                image=Image.new("RGB", (4, 4), fill),
                 units="pix",
                 interpolate=False,
                 autoLog=False,
             )
+        return stimulus
+
+    def _box(self, box: Box) -> Any:
+        stimulus = self._filled(box.fill)
         width = max(1, round(box.width * self.scale))
         height = max(1, round(box.height * self.scale))
         stimulus.setSize((width, height), log=False)
         stimulus.setPos(self._place(box.x, box.y, width, height), log=False)
         return stimulus
+
+    def _draw_patch(self, patch: Patch) -> None:
+        stimulus = self._filled(patch.fill)
+        stimulus.setSize((patch.side, patch.side), log=False)
+        stimulus.setPos(patch.place, log=False)
+        stimulus.draw()
 
     def _make_text(self, text: Text) -> Any:
         picture = text_picture(text, self.scale)
@@ -328,6 +362,11 @@ def _screen_size() -> tuple[int, int]:
 
     screen = pyglet.canvas.get_display().get_default_screen()
     return int(screen.width), int(screen.height)
+
+
+def _framebuffer_size(window: Any) -> tuple[int, int]:
+    width, height = window.winHandle.get_framebuffer_size()
+    return int(width), int(height)
 
 
 def _graphics() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -10,8 +11,8 @@ from typing import Any
 
 from experiment.bank_index import BankIndex
 from experiment.design import make_plan
-from experiment.observers import make_observer
 from experiment.protocol import Protocol, parse_protocol
+from experiment.replay import named_observer
 from house.errors import UserError
 from house.provenance import git_commit, machine, software_versions
 from participants import DataFolder, Plan, SessionFolder, SessionInfo
@@ -69,6 +70,24 @@ def participant_number(text: str) -> int:
     return int(cleaned)
 
 
+def experimenter_code(text: str) -> str:
+    """Read the code of an experimenter: a few letters and digits, nothing that names anybody.
+
+    Raises
+    ------
+    UserError
+        For anything else, such as a name or an address.
+    """
+    code = text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,8}", code):
+        raise UserError(
+            f'"{text}" is no code of an experimenter',
+            where="--experimenter",
+            remedy="Give up to eight letters and digits, such as E2. Names are never recorded.",
+        )
+    return code
+
+
 def next_participant(data: DataFolder) -> int:
     """Give the first number that no participant has."""
     return max(data.participants(), default=0) + 1
@@ -96,6 +115,8 @@ def choose_session(
     new_session: bool = False,
     offer: Callable[[SessionFolder], bool] | None = None,
     provenance: dict[str, Any] | None = None,
+    answers: Path | None = None,
+    experimenter: str | None = None,
 ) -> Chosen:
     """Find the session to go on with, or plan a new one. Writes nothing.
 
@@ -115,6 +136,10 @@ def choose_session(
         Asks a person whether to go on with an unfinished session.
     provenance : dict, optional
         Software, machine and commit, as `describe_machine` gives them; found out when absent.
+    answers : Path, optional
+        See `replay.named_observer`.
+    experimenter : str, optional
+        Code of whoever leads the session.
 
     Raises
     ------
@@ -146,7 +171,7 @@ def choose_session(
     plan = make_plan(protocol, protocol_text, bank, participant, session, seed)
     described = None
     if observer is not None:
-        described = make_observer(observer, seed, participant, session).describe()
+        described = named_observer(observer, seed, participant, session, answers).describe()
     info = SessionInfo(
         participant=participant,
         session=session,
@@ -157,7 +182,9 @@ def choose_session(
         kind="human" if observer is None else "simulated",
         observer=described,
         started=now_utc(),
+        experimenter=experimenter,
         seed=seed,
+        expertise=protocol.group_of(participant)[0],
         **(provenance if provenance is not None else describe_machine()),
     )
     return Chosen(plan, protocol, info, None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -147,6 +149,95 @@ def check_size(size: tuple[int, int], protocol: Protocol) -> Check:
             "Take a larger screen or window, or change `smallest` in the protocol.",
         )
     return Check("screen size", found)
+
+
+def check_monitor(screen: tuple[int, int], protocol: Protocol) -> Check:
+    """Compare the screen's size in pixels with that of the monitor that was measured."""
+    monitor = protocol.monitor
+    found = f"{screen[0]} x {screen[1]} px"
+    if monitor.measured and screen != (monitor.width_px, monitor.height_px):
+        return Check(
+            "monitor",
+            found,
+            f"the screen has {found}, the measured monitor of the protocol "
+            f"{monitor.width_px} x {monitor.height_px} px: degrees of visual angle would be wrong",
+            "Set the screen to the resolution it was measured at, or measure it again and change "
+            "[monitor] in the protocol.",
+        )
+    return Check("monitor", found)
+
+
+def check_scaling(
+    window: tuple[int, int], framebuffer: tuple[int, int], scaled: str | None
+) -> Check:
+    """Look whether a pixel of the window is a pixel of the screen.
+
+    Parameters
+    ----------
+    window, framebuffer : tuple of int
+        Sizes of the window as asked for, and in pixels of the graphics card.
+    scaled : str or None
+        What `screen_scaling` found.
+    """
+    found = "none"
+    if framebuffer != window:
+        found = f"{framebuffer[0] / window[0]:g}"
+        problem = f"the desktop scales windows by {found}, so images are not shown pixel for pixel"
+    elif scaled is not None:
+        found = scaled
+        problem = f"the desktop scales the screen ({scaled}), so images are not pixel for pixel"
+    else:
+        return Check("scaling", found)
+    return Check("scaling", found, problem, "Set the scaling of the display to 100 %.")
+
+
+def screen_scaling() -> str | None:
+    """Ask X11 whether a screen is shown at another size than it has; None where not, or unknown."""
+    program = shutil.which("xrandr")
+    if not sys.platform.startswith("linux") or program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, "--current"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return xrandr_scaling(done.stdout)
+
+
+def xrandr_scaling(text: str) -> str | None:
+    """Find in the words of ``xrandr --current`` an output whose picture is scaled; pure."""
+    name = shown = ""
+    for line in text.splitlines():
+        output = re.match(r"(\S+) connected\b.*?\b(\d+x\d+)\+\d+\+\d+", line)
+        if output:
+            name, shown = output.groups()
+        elif not line.startswith(" "):
+            name = ""
+        mode = re.match(r"\s+(\d+x\d+)\S*\s.*\*", line)
+        if mode and name:
+            sizes = {shown, "x".join(reversed(shown.split("x")))}
+            if mode.group(1) not in sizes:
+                return f"{name} shows {shown} on {mode.group(1)}"
+    return None
+
+
+def check_graphics(renderer: str) -> Check:
+    """Look whether a graphics card draws."""
+    if re.search(r"llvmpipe|softpipe|swrast|software|GDI Generic", renderer, re.IGNORECASE):
+        return Check(
+            "graphics",
+            renderer,
+            "no graphics card draws the screen, the processor does",
+            "Install the graphics card's driver; virtual machines and screens have none.",
+        )
+    return Check("graphics", renderer)
+
+
+def check_keyboard(described: Mapping[str, Any]) -> Check:
+    """Record what reads the keys; `keyboard.start_keyboard` refuses what does not work."""
+    devices = len(described["devices"])
+    return Check("keyboard", f"{described['backend']}, {devices} devices")
 
 
 def settle(checks: Iterable[Check], *, rehearsal: bool) -> list[str]:

@@ -7,79 +7,31 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from experiment.apparatus import Apparatus, open_apparatus
 from experiment.display import Display, require_display
-from experiment.observers import make_observer
-from experiment.opening import (
-    Chosen,
-    choose_session,
-    now_utc,
-)
+from experiment.opening import Chosen, choose_session, now_utc
+from experiment.options import Options
 from experiment.preflight import (
     check_bank,
     check_disk,
-    check_refresh,
     check_same_bank,
-    check_size,
     check_wayland,
     settle,
 )
 from experiment.preparation import Preparation
 from experiment.protocol import load_protocol
-from experiment.responses import KeyboardResponses, ObserverResponses
-from experiment.screens import Responses
 from experiment.session import Ending, Session
-from experiment.stage import Stage, VirtualStage
 from experiment.texts import load_texts
 from house.errors import UserError
 from participants import DataFolder, SessionFolder, read_journal, state_of
 from stimuli import StimulusBank
 
+__all__ = ["Options", "Report", "create_session", "run_session"]
+
 PATIENCE = 120.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says about one session.
-
-    Attributes
-    ----------
-    protocol : str
-        Name of an embedded protocol, or a path.
-    bank, data : Path
-        Stimulus bank; folder of the data set.
-    participant : int
-        From 1.
-    observer : str or None
-        Simulated participant; None is a person at the keyboard.
-    window : bool
-        Whether there is a window; a person needs one.
-    size : tuple of int or None
-        Size of the window, None for the whole screen.
-    pace : float
-        How many times faster an observer is shown things.
-    keyboard : str
-        See `keyboard.choose_backend`.
-    """
-
-    protocol: str
-    bank: Path
-    data: Path
-    participant: int
-    observer: str | None = None
-    window: bool = True
-    resume: bool = False
-    new_session: bool = False
-    rehearsal: bool = False
-    fullscreen: bool = True
-    size: tuple[int, int] | None = None
-    seed: int = 0
-    pace: float = 1.0
-    screenshots: Path | None = None
-    keyboard: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -126,15 +78,15 @@ def run_session(options: Options, offer: Callable[[SessionFolder], bool] | None 
             resume=options.resume,
             new_session=options.new_session,
             offer=offer,
+            answers=options.answers,
+            experimenter=options.experimenter,
         )
         if chosen.folder is not None:
             stack.enter_context(chosen.folder.lock())
             checks[1] = check_same_bank(chosen.plan, bank)
             settle(checks, rehearsal=rehearsal)
-        stage, responses = _open_stage(options, chosen, stack)
-        if isinstance(stage, Display):
-            checks.append(check_refresh(stage.refresh_rate, chosen.protocol))
-            checks.append(check_size(stage.size, chosen.protocol))
+        apparatus = open_apparatus(options, chosen.plan, chosen.protocol, stack)
+        checks += apparatus.checks(chosen.protocol)
         warnings = settle(checks, rehearsal=rehearsal)
         # Nothing is written before everything was found in order.
         folder = chosen.folder
@@ -142,7 +94,7 @@ def run_session(options: Options, offer: Callable[[SessionFolder], bool] | None 
             folder = create_session(data, chosen)
             stack.enter_context(folder.lock())
         records = [check.record() for check in checks]
-        return _walk(options, chosen, folder, bank, stage, responses, records, warnings)
+        return _walk(options, chosen, folder, bank, apparatus, records, warnings)
 
 
 def create_session(data: DataFolder, chosen: Chosen) -> SessionFolder:
@@ -151,45 +103,20 @@ def create_session(data: DataFolder, chosen: Chosen) -> SessionFolder:
     return data.create(chosen.plan, chosen.info)
 
 
-def _open_stage(options: Options, chosen: Chosen, stack: ExitStack) -> tuple[Stage, Responses]:
-    stage: Stage
-    responses: Responses
-    if options.window:
-        stage = Display(
-            chosen.protocol,
-            size=options.size,
-            fullscreen=options.fullscreen,
-            screenshots=options.screenshots,
-        )
-    else:
-        stage = VirtualStage()
-    stack.callback(stage.close)
-    if options.observer is None:
-        responses = KeyboardResponses(options.keyboard)
-    else:
-        plan = chosen.plan
-        observer = make_observer(options.observer, plan.seed, plan.participant, plan.session)
-        responses = ObserverResponses(observer, stage.now, options.pace)
-    stack.callback(responses.close)
-    return stage, responses
-
-
 def _walk(
     options: Options,
     chosen: Chosen,
     folder: SessionFolder,
     bank: StimulusBank,
-    stage: Stage,
-    responses: Responses,
+    apparatus: Apparatus,
     checks: list[dict[str, Any]],
     warnings: list[str],
 ) -> Report:
     """Walk the plan with the journal open; derive the trial table at the end, however it came."""
     known = chosen.info.notes
     fresh = [note for note in (f"let pass: {w}" for w in warnings) if note not in known]
-    folder.update_info(
-        screen=stage.describe(), keyboard=responses.describe(), notes=[*known, *fresh]
-    )
+    folder.update_info(**apparatus.describe(), notes=[*known, *fresh])
+    stage = apparatus.stage
     entries = read_journal(folder.journal_path) if folder.journal_path.exists() else []
     state = state_of(entries)
     if state.finished:
@@ -214,21 +141,31 @@ def _walk(
         session = Session(
             chosen.plan,
             chosen.protocol,
-            load_texts(chosen.protocol.language),
+            load_texts(chosen.protocol.language).with_texts(chosen.protocol.texts),
             stage,
-            responses,
+            apparatus.responses,
             journal,
             state,
             preparation,
             pace=options.pace,
             patience=PATIENCE if options.observer is None else 0.0,
+            triggers=apparatus.triggers,
             sync_each=options.window,
         )
         ending = session.walk(scored)
+        _note_consent(folder)
         if ending is Ending.FINISHED:
             _complete(folder)
             session.goodbye()
     return Report(folder, ending, chosen.resumed, len(session.results), warnings)
+
+
+def _note_consent(folder: SessionFolder) -> None:
+    """Put into the metadata when the participant consented."""
+    for entry in read_journal(folder.journal_path):
+        if entry.event == "screen" and entry.data.get("name") == "consent":
+            folder.update_info(consented=entry.data["wall_clock"])
+            return
 
 
 def _complete(folder: SessionFolder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from experiment.elements import Element
@@ -32,6 +33,7 @@ from experiment.screens import (
 from experiment.screens.base import Page
 from experiment.stage import Stage
 from experiment.texts import Catalogue
+from experiment.triggers import Triggers, onset_signal
 from participants import Journal, Plan, PlannedBlock, PlannedTrial, SessionState
 
 
@@ -69,6 +71,8 @@ class Session:
         How many times faster than usual pauses and feedback pass (demonstrations).
     patience : float
         Seconds after which a silent keyboard counts as dead in the key test; 0 is never.
+    triggers : Triggers
+        Told of every trial's onset.
     sync_each : bool
         Whether every event is fsynced, or only the end of each block.
     """
@@ -83,6 +87,7 @@ class Session:
     preparation: Preparation | None = None
     pace: float = 1.0
     patience: float = 0.0
+    triggers: Triggers = field(default_factory=Triggers)
     sync_each: bool = True
     results: dict[int, dict[str, Any]] = field(default_factory=dict, init=False)
 
@@ -169,6 +174,8 @@ class Session:
         blank = self.stage.present(_nothing, "blank")
         preparation_time = self._prepare(trial, screen)
         self._log("trial_begin", trial=trial.trial)
+        code, label = onset_signal(trial)
+        self.stage.signal(partial(self.triggers.fire, code, label))
         self.stage.hold(blank + gap)
         outcome = ask(screen, self.stage, self.responses)
         if outcome.paused:
@@ -182,6 +189,8 @@ class Session:
             "preparation_time": round(preparation_time, 6),
             "gap_overrun": round(max(0.0, outcome.onset - blank - gap), 6),
         }
+        if self.triggers:
+            result["trigger"] = {"code": code, "failed": self.triggers.failed()}
         self._upcoming = next(self._queue, None)
         self._request()
         self._feedback(screen, outcome, trial, result)
@@ -287,7 +296,8 @@ class Session:
         rounded: ScreenData = {
             k: round(v, 3) if isinstance(v, float) else v for k, v in data.items()
         }
-        self._log("screen", name=name, **rounded)
+        when = self.stage.wall_clock(self.stage.now()).isoformat(timespec="seconds")
+        self._log("screen", name=name, wall_clock=when, **rounded)
 
     def _log(self, event: str, *, sync: bool = False, **data: Any) -> None:
         self.journal.append(event, fsync=sync or self.sync_each, **data)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiment.bank_index import snapshot
-from experiment.observers import Observer, make_observer
+from experiment.observers import Observer
 from experiment.opening import (
     Chosen,
     choose_session,
@@ -18,6 +18,7 @@ from experiment.opening import (
 )
 from experiment.preflight import check_bank, check_disk, settle
 from experiment.protocol import load_protocol
+from experiment.replay import named_observer
 from experiment.responses import ObserverResponses
 from experiment.run import create_session
 from experiment.session import Session
@@ -35,6 +36,7 @@ def simulate(
     observer: str,
     seed: int = 0,
     advance: Callable[[], None] = lambda: None,
+    answers: Path | None = None,
 ) -> list[SessionFolder]:
     """Record sessions of simulated participants without a window.
 
@@ -52,13 +54,15 @@ def simulate(
         Of plans and answers.
     advance : callable
         Called after each participant.
+    answers : Path, optional
+        Data set whose answers the observer "replay" gives.
 
     Returns
     -------
     list of SessionFolder
     """
     protocol, text = load_protocol(protocol_name)
-    texts = load_texts(protocol.language)
+    texts = load_texts(protocol.language).with_texts(protocol.texts)
     settle([check_disk(data_path), check_bank(bank_path)], rehearsal=True)
     # What a seed gives again need not be waited for one event at a time.
     data = DataFolder(data_path, durable=False)
@@ -80,8 +84,11 @@ def simulate(
                 seed=seed,
                 observer=observer,
                 provenance=provenance,
+                answers=answers,
             )
-            folder = _walk(data, chosen, texts, make_observer(observer, seed, participant))
+            folder = _walk(
+                data, chosen, texts, named_observer(observer, seed, participant, answers=answers)
+            )
             syncing.append(disk.submit(folder.sync))
             folders.append(folder)
             advance()

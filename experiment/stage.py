@@ -35,6 +35,9 @@ class Stage(Protocol):
     ) -> float:
         """Draw, flip, give the flip's time; `at_onset` is called with it right after the flip."""
 
+    def signal(self, at_flip: Callable[[], None]) -> None:
+        """Have recorders told of the next onset: `at_flip` is called first right after its flip."""
+
     def amend(self, elements: Elements, name: str) -> None:
         """Show other elements from the next frame on, without a new onset."""
 
@@ -63,6 +66,7 @@ class VirtualStage:
 
     time: float = 0.0
     images_loaded: int = field(default=0, init=False)
+    _signal: Callable[[], None] | None = field(default=None, init=False)
 
     def now(self) -> float:
         """Give the time, in seconds since the session began."""
@@ -83,9 +87,16 @@ class VirtualStage:
         self, elements: Elements, name: str, at_onset: Callable[[float], None] | None = None
     ) -> float:
         """Give the time at which the elements would appear."""
+        if self._signal is not None:
+            self._signal()
+            self._signal = None
         if at_onset is not None:
             at_onset(self.time)
         return self.time
+
+    def signal(self, at_flip: Callable[[], None]) -> None:
+        """Have recorders told of the next onset."""
+        self._signal = at_flip
 
     def amend(self, elements: Elements, name: str) -> None:
         """Do nothing: nobody looks."""

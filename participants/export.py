@@ -226,9 +226,6 @@ def _presentation(info: SessionInfo) -> dict[str, Any]:
         "ScreenRefreshRate": screen.get("refresh_rate_hz"),
         "ScreenResolution": screen.get("size_px"),
         "ScreenDistance": _metres(screen.get("distance_cm")),
-        "ScreenSize": (
-            [_metres(edge) for edge in screen["size_cm"]] if screen.get("size_cm") else None
-        ),
     }
     return {key: value for key, value in known.items() if value is not None}
 

@@ -151,8 +151,14 @@ class SessionInfo(BaseModel):
         Name and parameters of the simulated observer.
     started, completed : str or None
         Date and time, UTC, ISO 8601; `completed` is None while the session is unfinished.
+    experimenter : str or None
+        Code of whoever led the session, as the laboratory gives codes.
+    consented : str or None
+        Date and time at which the participant consented, UTC, ISO 8601.
     software, machine, screen, keyboard : dict
         Versions; operating system and processor; size and measured refresh rate; backend.
+    triggers : list of dict
+        What told recorders of onsets.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -169,10 +175,13 @@ class SessionInfo(BaseModel):
     expertise: str | None = None
     started: str | None = None
     completed: str | None = None
+    experimenter: str | None = None
+    consented: str | None = None
     seed: int | None = None
     git_commit: str | None = None
     software: dict[str, str] = Field(default_factory=dict)
     machine: dict[str, str] = Field(default_factory=dict)
     screen: dict[str, Any] = Field(default_factory=dict)
     keyboard: dict[str, Any] = Field(default_factory=dict)
+    triggers: list[dict[str, Any]] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)

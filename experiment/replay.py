@@ -1,0 +1,164 @@
+"""A simulated participant that answers as a recorded one did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from experiment.observers import OBSERVERS, Answer, Observer, Rating, Side, make_observer
+from house.errors import UserError
+from house.names import nearest
+from participants import DataFolder, PlannedTrial
+from participants.table import Row
+
+CONFIDENCE_RT = 0.5
+"""Seconds from choice to confidence where the record does not tell them apart."""
+
+
+class Replay:
+    """Gives the answers of a trial table again.
+
+    A trial takes the recorded answer to the same unit in a trial of the same type, condition and
+    scheme; with none (practice and catch units differ between banks) the one of the same trial
+    type and condition whose turn it is by the trial's number. It is right where the record was
+    right, on whichever side that is now, so any plan can be replayed. The answer to a trial
+    depends on nothing but the trial: a resumed session is answered like a whole one.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Of a trial table.
+    source : dict
+        Where they come from, for the session's record.
+
+    Raises
+    ------
+    UserError
+        If there is no row with an answer.
+    """
+
+    name = "replay"
+
+    def __init__(self, rows: Iterable[Row], source: dict[str, Any]) -> None:
+        self._source = source
+        self._by_unit: dict[tuple[str, str, str, str], Row] = {}
+        self._by_type: dict[tuple[str, str], list[Row]] = {}
+        for row in rows:
+            if row["correct"] is None or row["rt"] is None:
+                continue
+            kind = (row["trial_type"], row["condition"])
+            self._by_unit.setdefault((*kind, row["scheme"], row["unit"]), row)
+            self._by_type.setdefault(kind, []).append(row)
+        if not self._by_type:
+            raise UserError("there are no answers to replay", where="--answers")
+
+    def answer(self, trial: PlannedTrial) -> Answer:
+        """Answer as the record did.
+
+        Raises
+        ------
+        UserError
+            If the record holds no trial of that type and condition.
+        """
+        row = self._row(trial)
+        chosen: Side | None = trial.correct_position
+        assert chosen is not None, "a two-alternative trial has a correct side"
+        if not row["correct"]:
+            chosen = "lower" if chosen == "upper" else "upper"
+        rt = max(0.0, float(row["rt"]))
+        later = row["confidence_rt"]
+        after = CONFIDENCE_RT if later is None or later <= row["rt"] else later - row["rt"]
+        return Answer(chosen, int(row["confidence"] or 1), rt, float(after))
+
+    def describe(self) -> dict[str, Any]:
+        """Give the name and whose answers these are."""
+        return {"name": self.name, **self._source}
+
+    def _row(self, trial: PlannedTrial) -> Row:
+        kind = (trial.trial_type, trial.condition)
+        same = self._by_unit.get((*kind, trial.scheme, trial.unit))
+        if same is not None:
+            return same
+        others = self._by_type.get(kind)
+        if not others:
+            raise UserError(
+                f"no {trial.trial_type} trial of the condition {trial.condition} was recorded "
+                f"that trial {trial.trial} could be answered from",
+                where="--answers",
+                remedy="Replay a session of a protocol with the same conditions and trial types.",
+            )
+        return others[(trial.trial - 1) % len(others)]
+
+
+NAMES = (*OBSERVERS, Replay.name)
+"""Every simulated participant."""
+
+
+def replay_of(answers: Path, participant: int) -> Replay:
+    """Replay the first session of a participant of a data set.
+
+    Parameters
+    ----------
+    answers : Path
+        Folder of the data set: recorded here, or imported.
+    participant : int
+        Where the data set has fewer participants, they come again from the first.
+
+    Raises
+    ------
+    UserError
+        If there is no such data set.
+    """
+    data = DataFolder(answers)
+    numbers = data.participants()
+    if not numbers:
+        raise UserError(
+            "there are no sessions to replay",
+            where=str(answers),
+            remedy="Give --answers the folder of a data set (it holds sub-001, ...).",
+        )
+    chosen = numbers[(participant - 1) % len(numbers)]
+    session = data.sessions_of(chosen)[0]
+    source = {
+        "answers": str(data.description().get("name") or data.root.resolve().name),
+        "participant": chosen,
+        "session": session.info.session,
+    }
+    return Replay(session.rows(), source)
+
+
+def named_observer(
+    name: str, seed: int, participant: int, session: int = 1, answers: Path | None = None
+) -> Observer:
+    """Make a simulated participant, a replayed one included.
+
+    Parameters
+    ----------
+    name, seed, participant, session
+        See `observers.make_observer`.
+    answers : Path, optional
+        Data set whose answers "replay" gives.
+
+    Raises
+    ------
+    UserError
+        If there is none of that name, or `answers` lacks or is not needed.
+    """
+    if name not in NAMES:
+        raise UserError(
+            f'there is no simulated participant called "{name}"',
+            where="--observer",
+            remedy=f"{nearest(name, NAMES)} There are: {', '.join(NAMES)}.".strip(),
+        )
+    if name != Replay.name:
+        if answers is not None:
+            raise UserError(f"--answers is for --observer {Replay.name} only", where="--answers")
+        return make_observer(name, seed, participant, session)
+    if answers is None:
+        raise UserError(
+            "there are no answers to replay",
+            where="--answers",
+            remedy="Name the folder of a data set: --answers FOLDER.",
+        )
+    return replay_of(answers, participant)
