@@ -21,8 +21,11 @@ from analysis.intervals import LEVEL, NAN, Resamples, t_interval, two_sem
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-FACTORS = ("", "scheme", "expertise", "participant")
+FACTORS = ("", "scheme", "expertise")
 """What these statistics are broken down by; finer cells hold too few trials of a participant."""
+
+CELL_COLUMNS = ("condition", "scheme", "expertise", "participant_code", "unit_code")
+"""Columns that cells and their counts need; splitting fewer columns is faster."""
 
 _MOST_UNDEFINED = 0.05
 _CHUNK = 8_000_000
@@ -155,6 +158,39 @@ def summary(
     }
 
 
+def participant_rows(
+    counts: Counts, own: Floats, values: Floats, place: dict[str, str], names: dict[int, str]
+) -> Iterator[dict[str, Any]]:
+    """One row a participant for whom the statistic is defined.
+
+    Parameters
+    ----------
+    counts : Counts
+        Whose answers.
+    own, values : ndarray of float, shape (P, K) and (P,)
+        Each participant's counts and statistic.
+    place : dict
+        Where the row belongs: trials, condition and so on.
+    names : dict
+        Code to name of the participants.
+    """
+    for code, total, value in zip(counts.people, own.sum(axis=1), values, strict=True):
+        if np.isfinite(value):
+            yield {
+                **place, "factor": "participant", "level": names[int(code)], "statistic": "mean",
+                "estimate": float(value), "two_sem": NAN, "ci_low": NAN, "ci_high": NAN,
+                "bootstrap_low": NAN, "bootstrap_high": NAN, "n_trials": int(total),
+                "n_participants": 1, "note": "",
+            }  # fmt: skip
+
+
+def participant_names(trials: pd.DataFrame) -> dict[int, str]:
+    """Code to name of every participant."""
+    known = trials.drop_duplicates("participant_code")
+    codes, names = known["participant_code"].to_numpy(), known["participant"].astype(str)
+    return {int(code): str(name) for code, name in zip(codes, names, strict=True)}
+
+
 def cells(
     trials: pd.DataFrame, factors: tuple[str, ...] = FACTORS
 ) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
@@ -168,7 +204,7 @@ def cells(
             for keys, part in present.groupby(groups, observed=True, sort=False)
         }
         levels = ordered({keys[-1] for keys in parts}, factor) if factor else [""]
-        if factor and len(levels) < (1 if factor == "participant" else 2):
+        if factor and len(levels) < 2:
             continue
         for condition in ordered({keys[0] for keys in parts}, "condition"):
             for level in levels:

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from scipy import special
 
 from analysis.cells import trial_set
-from analysis.counted import Counts, bootstrap, cells, summary
+from analysis.counted import (
+    CELL_COLUMNS,
+    Counts,
+    bootstrap,
+    cells,
+    participant_names,
+    participant_rows,
+    summary,
+)
 from analysis.intervals import NAN, Resamples
 
 Floats = NDArray[np.float64]
@@ -94,6 +102,8 @@ def detection_rows(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[
     lower_right = (main["correct_position"] == "lower").to_numpy(dtype=np.int64)
     lower_chosen = (main["choice"] == "lower").to_numpy(dtype=np.int64)
     main = main.assign(answer=2 * lower_right + lower_chosen)
+    names = participant_names(main)
+    main = main[[*CELL_COLUMNS, "answer"]]
     for place, part in cells(main):
         counts = Counts.of(part, part["answer"].to_numpy(), 4)
         own = counts.by_participant()
@@ -107,3 +117,6 @@ def detection_rows(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[
                 "measure": measure, **place,
                 **summary(values, used, reason=UNDEFINED, interval=interval),
             }  # fmt: skip
+            if not place["factor"]:
+                for row in participant_rows(counts, own, values, place, names):
+                    yield {"measure": measure, **row}

@@ -235,6 +235,7 @@ def by_participant(values: Floats, participant: Integers, statistic: str = "mean
     people, row = np.unique(participant, return_inverse=True)
     if statistic == "mean":
         return np.asarray(np.bincount(row, values) / np.bincount(row))
-    order = np.argsort(row, kind="stable")
-    edges = np.searchsorted(row[order], np.arange(1, len(people)))
-    return np.array([np.median(part) for part in np.split(values[order], edges)])
+    ranked = values[np.lexsort((values, row))]
+    counts = np.bincount(row, minlength=len(people))
+    start = np.cumsum(counts) - counts
+    return np.asarray((ranked[start + (counts - 1) // 2] + ranked[start + counts // 2]) / 2)

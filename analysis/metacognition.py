@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 from scipy import special
 
 from analysis.cells import trial_set
-from analysis.counted import Counts, bootstrap, cells, summary
+from analysis.counted import (
+    CELL_COLUMNS,
+    Counts,
+    bootstrap,
+    cells,
+    participant_names,
+    participant_rows,
+    summary,
+)
 from analysis.intervals import NAN, Resamples
 
 Floats = NDArray[np.float64]
@@ -233,6 +241,8 @@ def metacognition_rows(trials: pd.DataFrame, resamples: Resamples) -> Iterator[d
     signal = (main["correct_position"] == "lower").to_numpy(dtype=np.int64)
     rating = np.where(lower == 1, LEVELS + confidence - 1, LEVELS - confidence)
     main = main.assign(type2=LEVELS * right + confidence - 1, answer=2 * LEVELS * signal + rating)
+    names = participant_names(main)
+    main = main[[*CELL_COLUMNS, "type2", "answer"]]
     for place, part in cells(main):
         counts = Counts.of(part, part["type2"].to_numpy(), 2 * LEVELS)
         own = counts.by_participant()
@@ -243,8 +253,9 @@ def metacognition_rows(trials: pd.DataFrame, resamples: Resamples) -> Iterator[d
             "measure": "auroc2", **place,
             **summary(areas, used, reason=NO_AREA, interval=interval),
         }  # fmt: skip
-        if place["factor"] == "participant":
-            continue
+        if not place["factor"]:
+            for row in participant_rows(counts, own, areas, place, names):
+                yield {"measure": "auroc2", **row}
         answers = Counts.of(part, part["answer"].to_numpy(), 4 * LEVELS).by_participant()
         meta, ratio = padded_meta_d(answers)
         used = int(answers[np.isfinite(meta)].sum())

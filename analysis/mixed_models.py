@@ -31,7 +31,7 @@ MODELS = (
 between units. Times and confidence clearly differ so in the published data; accuracy does not, so
 its second model is a check of the first."""
 
-MOST_FOR_SLOPES = 200_000
+MOST_FOR_SLOPES = 20_000
 """Trials of a contrast above which the check `glmm_slopes` is left out: it takes minutes there."""
 
 _COVARIATES = ("scheme", "expertise")
