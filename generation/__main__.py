@@ -51,6 +51,14 @@ def build(
         int | None,
         typer.Option(min=1, help="Processor threads.", show_default="all cores"),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Threads that decode photographs ahead.",
+            show_default="1; all cores beside a GPU",
+        ),
+    ] = None,
     network: Annotated[
         str | None,
         typer.Option(
@@ -173,7 +181,7 @@ def build(
     model, spec, text = load_recipe(recipe, changes)
     path = out or banks_directory() / f"{model.name}.h5"
     with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:
-        made = build_bank(model, spec, text, path, reporter, replace=force)
+        made = build_bank(model, spec, text, path, reporter, replace=force, workers=workers)
     if not made.fresh:
         console.print("The bank is there already, made from this very recipe.")
     console.print(f"bank: {escape(str(path))}")
