@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,7 +112,14 @@ class RecordingFiles:
                 if found.shape == shape and found.dtype == np.float32:
                     return found
             self._values.parent.mkdir(parents=True, exist_ok=True)
-            return np.lib.format.open_memmap(self._values, mode="w+", dtype=np.float32, shape=shape)
+            table = np.lib.format.open_memmap(
+                self._values, mode="w+", dtype=np.float32, shape=shape
+            )
+            # A file with holes would end the process with a signal where the disk is full.
+            if hasattr(os, "posix_fallocate"):
+                with self._values.open("rb+") as file:
+                    os.posix_fallocate(file.fileno(), 0, self._values.stat().st_size)
+            return table
         except (OSError, ValueError) as error:
             raise UserError(
                 f"the table of activations cannot be kept ({error})",

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,9 @@ def atomic_writer(path: Path, mode: int = 0o644, *, durable: bool = True) -> Ite
 
 def _readable(error: OSError, path: Path) -> UserError:
     reason = error.strerror or str(error)
+    # HDF5 hides it in the middle of a long text of its own.
+    if number := re.search(r"\berrno = (\d+)", reason):
+        reason = os.strerror(int(number.group(1)))
     return UserError(
         f"cannot write this file ({reason})",
         where=str(path),

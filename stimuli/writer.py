@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from house.files import atomic_writer
 from stimuli import schema
+from stimuli.disk_space import LIBVER, MARGIN, create_empty, reserve
 from stimuli.schema import Unit
 
 
@@ -75,22 +76,31 @@ class BankWriter:
         self.images_per_sign = images_per_sign
         self.curve_steps = np.asarray(curve_steps, dtype=np.int32)
         self.recipe = recipe
-        self.provenance = provenance
+        self._provenance = json.dumps(provenance, ensure_ascii=False, sort_keys=True)
         self.content_sha256: str | None = None
         self._written: set[tuple[int, int]] = set()
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> BankWriter:
-        temporary = self._stack.enter_context(atomic_writer(self.path))
-        self._file: h5py.File = self._stack.enter_context(
-            h5py.File(temporary, "w", libver=("earliest", "v110"))
-        )
-        self._write_units()
         n, k, size = len(self.units), self.images_per_sign, self.image_size
-        self._create("synthetic/images", (n, 2, k, size, size, 3))
-        self._create("synthetic/activations", (n, 2, k))
-        self._create("synthetic/curves", (n, 2, len(self.curve_steps)))
-        self._create("synthetic/curve_steps", data=self.curve_steps)
+        self._temporary = self._stack.enter_context(atomic_writer(self.path))
+        try:
+            a_sign = 3 * k * size**2 + 4 * (k + len(self.curve_steps))
+            texts = len(self.recipe.encode()) + len(self._provenance.encode())
+            self._size = MARGIN + texts + n * (1024 + 2 * a_sign)
+            create_empty(self._temporary, self._size)
+            self._file: h5py.File = self._stack.enter_context(
+                h5py.File(self._temporary, "r+", libver=LIBVER)
+            )
+            self._write_units()
+            self._create("synthetic/images", (n, 2, k, size, size, 3))
+            self._create("synthetic/activations", (n, 2, k))
+            self._create("synthetic/curves", (n, 2, len(self.curve_steps)))
+            self._create("synthetic/curve_steps", data=self.curve_steps)
+        except BaseException as failure:
+            # Leaves through the atomic writer, which clears away and says what is wrong.
+            self._stack.__exit__(type(failure), failure, failure.__traceback__)
+            raise
         return self
 
     def __exit__(
@@ -160,6 +170,9 @@ class BankWriter:
         count, size = len(name), self.image_size
         if isinstance(images, np.ndarray):
             _expect(images, (count, size, size, 3), np.uint8, "photographs")
+        # References to the texts, and the texts themselves in a heap.
+        texts = (name, sha256, label, licence, author)
+        self._reserve(count * (3 * size**2 + 600) + sum(len(str(t)) * 4 for c in texts for t in c))
         self._create("natural/images", (count, size, size, 3))
         written = 0
         for image in images:
@@ -202,6 +215,7 @@ class BankWriter:
         batch_ranks : int array, shape (U, 2, B, P)
             Rank of each in `exemplars`, 0 = most extreme.
         """
+        self._reserve(8 * (np.size(exemplars) + np.size(batches)))
         self._create("natural/exemplars", data=np.asarray(exemplars, np.int32))
         self._create("natural/exemplar_activations", data=np.asarray(activations, np.float32))
         self._create("natural/batches", data=np.asarray(batches, np.int32))
@@ -214,6 +228,10 @@ class BankWriter:
             values = [getattr(unit, column) for unit in self.units]
             if any(values):
                 self._create(f"units/{column}", data=values)
+
+    def _reserve(self, size: int) -> None:
+        self._size += size
+        reserve(self._temporary, self._size)
 
     def _create(self, name: str, shape: tuple[int, ...] | None = None, data: Any = None) -> None:
         dtype = schema.expected_dtype(name)
@@ -239,7 +257,7 @@ class BankWriter:
         attributes["name"] = self.name
         attributes["content_sha256"] = self.content_sha256
         attributes["recipe"] = self.recipe
-        attributes["provenance"] = json.dumps(self.provenance, ensure_ascii=False, sort_keys=True)
+        attributes["provenance"] = self._provenance
 
 
 def _expect(
