@@ -12,6 +12,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+RESOLUTION = 200
+"""Pixels an inch of the PNG files."""
+
 WIDTH = 4.6
 """Inches: readable at the width of a column and of a telephone."""
 
@@ -105,5 +108,5 @@ def finish(figure: Figure, name: str, title: str, caption: str, alt: str) -> Pic
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     # Both pictures have the same layout; working it out takes longer than drawing.
     figure.set_layout_engine("none")
-    figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
+    figure.savefig(png, format="png", dpi=RESOLUTION, metadata={"Software": None})
     return Picture(name, title, caption, alt, svg.getvalue(), png.getvalue())

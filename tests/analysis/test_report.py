@@ -14,6 +14,7 @@ from analysis.inference import TEST_COLUMNS
 from analysis.load import load
 from analysis.measures import ESTIMATE_COLUMNS
 from analysis.outputs import write_report
+from analysis.prose import notices
 from house.errors import UserError
 from participants import DataFolder, write_published_session
 from tests.analysis.builders import change_table, info, write_release, write_sessions
@@ -119,6 +120,7 @@ def test_tables_keep_their_contract(demo: tuple[Path, Page]) -> None:
     assert document["kinds"] == {"simulated": 5}
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_files(tmp_path: Path) -> None:
     root = write_sessions(tmp_path / "data", 3)
     make(root, tmp_path / "a")
@@ -219,8 +221,8 @@ def test_people_and_models_together_are_counted(tmp_path: Path) -> None:
     root = write_sessions(tmp_path / "data", 3, kind="simulated")
     rows = DataFolder(root).find(1, 1).rows()
     write_published_session(root, info(9), [row | {"participant": 9} for row in rows])
-    page = make(root, tmp_path / "out")
-    assert "3 of 4 sessions were answered by a computer model" in page.text
+    (notice,) = notices(load(root).sessions)
+    assert "3 of 4 sessions were answered by a computer model" in notice["text"]
 
 
 def test_published_data_are_named_and_compared_with_print(tmp_path: Path) -> None:
