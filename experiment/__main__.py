@@ -1,4 +1,4 @@
-"""Command line of the experiment: run, simulate, demo."""
+"""Command line of the experiment: run, simulate, demo; export and timing-test lie beside it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from experiment.laboratory import export, timing_test
 from experiment.opening import (
     default_bank,
     experimenter_code,
@@ -23,6 +24,7 @@ from experiment.session import Ending
 from experiment.simulation import simulate as simulate_sessions
 from experiment.triggers import CORNERS, corner
 from experiment.virtual_display import virtual_display
+from experiment.window_size import window_size
 from house.cli import console, make_app, messages, progress
 from house.cli import run as run_app
 from house.errors import UserError
@@ -371,24 +373,6 @@ def tell(report: Report) -> None:
     )
 
 
-def window_size(text: str) -> tuple[int, int]:
-    """Read a size such as 1280x800.
-
-    Raises
-    ------
-    UserError
-        For anything else.
-    """
-    width, mark, height = text.lower().partition("x")
-    if not mark or not width.isdigit() or not height.isdigit() or not int(width) * int(height):
-        raise UserError(
-            f'"{text}" is no size',
-            where="--size",
-            remedy="Give width and height in pixels, such as 1280x800.",
-        )
-    return int(width), int(height)
-
-
 def _offer(folder: SessionFolder) -> bool:
     done = len(folder.state().completed)
     return typer.confirm(
@@ -399,6 +383,10 @@ def _offer(folder: SessionFolder) -> bool:
 
 def _has_display() -> bool:
     return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY"))
+
+
+app.command()(export)
+app.command("timing-test")(timing_test)
 
 
 if __name__ == "__main__":
