@@ -153,8 +153,8 @@ def check_network(network: Network) -> Accuracy | None:
     lowest1 = FLOOR if spec.expected_top1 is None else spec.expected_top1 - TOLERANCE
     lowest5 = FLOOR if spec.expected_top5 is None else spec.expected_top5 - TOLERANCE
     for what, share, lowest, expected in (
-        ("first answer", found.top1, lowest1, spec.expected_top1),
-        ("first five answers", found.top5, lowest5, spec.expected_top5),
+        ("first answer holds", found.top1, lowest1, spec.expected_top1),
+        ("first five answers hold", found.top5, lowest5, spec.expected_top5),
     ):
         if share < lowest:
             raise _not_recognised(spec.name, what, share, found.photographs, expected or lowest)
@@ -162,15 +162,21 @@ def check_network(network: Network) -> Accuracy | None:
 
 
 def _check_folder(network: Network, folder: Path) -> Accuracy:
-    found = measure_accuracy(network, folder)
     expected = network.spec.expected_folder_top1
-    if expected is not None:
-        # Three standard errors of a share, for folders of few photographs.
-        chance = 3 * sqrt(expected * (1 - expected) / found.photographs)
-        if found.top1 < expected - max(FOLDER_TOLERANCE, chance):
-            raise _not_recognised(
-                network.spec.name, "first answer", found.top1, found.photographs, expected
-            )
+    if expected is None:
+        raise UserError(
+            f"how well {network.spec.name} should recognise these photographs is not known",
+            where=str(folder),
+            remedy="Say which share it must name at first: --expected-top1, or `expected_top1` in "
+            "the recipe's [network] table.",
+        )
+    found = measure_accuracy(network, folder)
+    # Three standard errors of a share, for folders of few photographs.
+    chance = 3 * sqrt(expected * (1 - expected) / found.photographs)
+    if found.top1 < expected - max(FOLDER_TOLERANCE, chance):
+        raise _not_recognised(
+            network.spec.name, "first answer holds", found.top1, found.photographs, expected
+        )
     return replace(found, expected=expected)
 
 
@@ -178,7 +184,7 @@ def _not_recognised(
     name: str, what: str, share: float, photographs: int, expected: float
 ) -> UserError:
     return UserError(
-        f"{name} does not recognise what it should: its {what} hold the class of "
+        f"{name} does not recognise what it should: its {what} the class of "
         f"{share:.0%} of {photographs} labelled photographs, expected {expected:.0%}",
         remedy="The weights, the preprocessing or the labels are not what they should be.",
     )

@@ -95,6 +95,8 @@ def test_a_share_below_the_expected_one_stops(network: Network, class_folders: P
     sure = asking(network, accuracy_folder=class_folders, expected_folder_top1=0.999)
     with pytest.raises(UserError, match=r"of 20 labelled photographs, expected 100%"):
         check_network(sure)
+    with pytest.raises(UserError, match="--expected-top1"):
+        check_network(asking(network, accuracy_folder=class_folders, expected_folder_top1=None))
     # Twenty photographs cannot tell 60 % from 70 %.
     share = measure_accuracy(network, class_folders).top1
     near = asking(network, accuracy_folder=class_folders, expected_folder_top1=share + 0.1)
