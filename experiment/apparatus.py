@@ -85,7 +85,8 @@ def open_apparatus(options: Options, plan: Plan, protocol: Protocol, stack: Exit
     stack.callback(stage.close)
     responses: Responses
     if options.observer is None:
-        responses = KeyboardResponses(options.keyboard)
+        pointer = stage.pointer if isinstance(stage, Display) else None
+        responses = KeyboardResponses(options.keyboard, pointer)
     else:
         observer = named_observer(
             options.observer, plan.seed, plan.participant, plan.session, options.answers

@@ -88,11 +88,14 @@ class Layout(Table):
         }
         return self.model_copy(update={"unit": "pixels", **sizes})
 
-    def problem(self, per_side: int) -> str | None:
-        """Say why a scheme with `per_side` images in a row has no room; None where it has."""
+    def problem(self, per_side: int, texts: float = 200) -> str | None:
+        """Say why `per_side` images in a row have no room on each side; None where they have.
+
+        `texts` is the height on the canvas that everything else needs.
+        """
         side = per_side * self.image + (per_side - 1) * self.gap
         needed = 2 * (side + self.margin) + self.image + 2 * self.margin
-        height = max(side, 2 * self.image + 180) + 200
+        height = max(side, 2 * self.image + 220) + texts
         if needed <= self.width and height <= self.height:
             return None
         return (

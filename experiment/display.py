@@ -17,6 +17,7 @@ from experiment.elements import Box, Element, Picture, Text, shape_text, text_pi
 from experiment.frames import FrameLog, frame_log, refresh_rate
 from experiment.layout import SLOTS
 from experiment.photodiode import Patch
+from experiment.pointer import Pointer
 from experiment.protocol import Protocol
 from experiment.stage import Elements
 from house.errors import UserError
@@ -123,13 +124,16 @@ class Display:
                 where="window",
                 remedy="Check that the display works (`xdpyinfo`) and has OpenGL.",
             ) from error
-        self.window.mouseVisible = False
+        self.window.mouseVisible = protocol.response.by_mouse
         self.size = (int(self.window.size[0]), int(self.window.size[1]))
         self.screen_size = _screen_size()
         self.framebuffer_size = _framebuffer_size(self.window)
         self.scale = min(
             self.size[0] / protocol.layout.width, self.size[1] / protocol.layout.height
         )
+        self.pointer: Pointer | None = None
+        if protocol.response.by_mouse:
+            self.pointer = Pointer(self.window.winHandle, self.now, self._to_canvas)
         self._slots = [self._make_slot() for _ in range(SLOTS)]
         self._boxes: dict[str, Any] = {}
         self._texts: dict[Text, Any] = {}
@@ -199,6 +203,11 @@ class Display:
         self._elements = elements()
         self._shot = name
 
+    def centre_pointer(self) -> None:
+        """Put the mouse in the middle, where it answers."""
+        if self.pointer is not None:
+            self.pointer.centre()
+
     def frame(self, skip_to: float | None = None) -> float:
         """Show one more frame and give its time."""
         start = self.now()
@@ -267,6 +276,10 @@ class Display:
         left = round(x * self.scale - width / 2 + self.size[0] / 2)
         bottom = round(y * self.scale - height / 2 + self.size[1] / 2)
         return left + width / 2 - self.size[0] / 2, bottom + height / 2 - self.size[1] / 2
+
+    def _to_canvas(self, x: float, y: float) -> tuple[float, float]:
+        """Turn pixels of the window, origin lower left, into places on the canvas."""
+        return (x - self.size[0] / 2) / self.scale, (y - self.size[1] / 2) / self.scale
 
     def _draw(self, element: Element) -> None:
         if isinstance(element, Picture):

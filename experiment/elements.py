@@ -71,6 +71,17 @@ class Extent:
     right: float
     top: float
 
+    def holds(self, x: float | None, y: float | None) -> bool:
+        """Say whether a point lies in the rectangle."""
+        if x is None or y is None:
+            return False
+        return self.left <= x <= self.right and self.bottom <= y <= self.top
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Give the middle of the rectangle."""
+        return (self.left + self.right) / 2, (self.bottom + self.top) / 2
+
     def overlaps(self, other: Extent, slack: float = 0.5) -> bool:
         """Say whether two rectangles share more than `slack` pixels in both directions."""
         return (

@@ -13,7 +13,9 @@ MAX_SLOTS = range(9, 18)
 UPPER_SLOT = 18
 LOWER_SLOT = 19
 SLOTS = 20
+KEYS_HALF = 110.0  # half of what the keys between the query images need
 
+_TITLE = 400.0  # room that a title over the references needs
 _RISE = -14.0  # the header is taller than the footer, so the images lie a little below centre
 
 
@@ -42,12 +44,16 @@ class TrialLayout:
             if self.layout.width >= 2 * self.side + self.layout.image
             else (self.layout.image)
         )
-        return self.layout.width / 2 - self.layout.margin - widest / 2
+        outermost = self.layout.width / 2 - self.layout.margin - widest / 2
+        # Small images lie near the queries, with room for titles and the mark of feedback.
+        return min(outermost, self.layout.image / 2 + 134 + max(widest, _TITLE) / 2)
 
     @property
     def query_y(self) -> tuple[float, float]:
         """Centres of the upper and the lower query image."""
         reach = min(self.side, self.layout.height - 330) / 2 - self.layout.image / 2
+        # Small images leave room between them for the keys all the same.
+        reach = max(reach, self.layout.image / 2 + KEYS_HALF)
         return _RISE + reach, _RISE - reach
 
     @property
@@ -95,3 +101,31 @@ class TrialLayout:
             Picture(slots[i], x + (i % 3 - 1) * step, _RISE + (1 - i // 3) * step, image)
             for i in range(count)
         ]
+
+
+@dataclass(frozen=True)
+class RatingsLayout:
+    """Where the two grids of a rating lie, and their titles."""
+
+    pictures: list[Picture]
+    x: float
+    title_y: float
+
+
+def ratings_layout(layout: Layout) -> RatingsLayout:
+    """Lay out nine images left and nine right, above the line that is answered on."""
+    side = 3 * layout.image + 2 * layout.gap
+    top = layout.height / 2 - 128
+    x = min(layout.width / 2 - layout.margin - side / 2, side / 2 + 90)
+    step = layout.image + layout.gap
+    pictures = [
+        Picture(
+            slots[i],
+            centre + (i % 3 - 1) * step,
+            top - side / 2 + (1 - i // 3) * step,
+            layout.image,
+        )
+        for slots, centre in ((MIN_SLOTS, -x), (MAX_SLOTS, x))
+        for i in range(9)
+    ]
+    return RatingsLayout(pictures, x, top + 26)

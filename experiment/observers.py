@@ -26,8 +26,19 @@ class Answer:
     confidence_rt: float
 
 
+@dataclass(frozen=True)
+class Rating:
+    """A rating of intuitiveness, -100 to 100; `rt` in seconds from the onset to its end."""
+
+    rating: float
+    rt: float
+
+
 class Observer(Interface):
     """A simulated participant."""
+
+    def rate(self, trial: PlannedTrial) -> Rating:
+        """Rate how intuitive the images of an intuitiveness trial are."""
 
     def answer(self, trial: PlannedTrial) -> Answer:
         """Answer a trial."""
@@ -45,6 +56,12 @@ class _Seeded:
     def describe(self) -> dict[str, Any]:
         """Give the name and where the randomness comes from."""
         return {"name": self.name, **self._origin}
+
+    def rate(self, trial: PlannedTrial) -> Rating:
+        """Rate at random, somewhat to the intuitive side; people move the marker for a while."""
+        rng = self._stream(trial)
+        value = min(100.0, max(-100.0, round(20 + 40 * float(rng.standard_normal()))))
+        return Rating(value, _time(rng, 12.0, 0.4))
 
     def _stream(self, trial: PlannedTrial) -> np.random.Generator:
         """Give the randomness of one trial: a resumed session is answered like a whole one."""

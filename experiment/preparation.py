@@ -19,6 +19,9 @@ _BREATH = 0.002  # between two images, so that the thread never delays a frame b
 
 def slots_of(trial: PlannedTrial) -> dict[int, str]:
     """Say which image of a trial goes into which picture slot."""
+    if trial.trial_type == "intuitiveness":
+        # Nine synthetic images, left, then nine natural ones, right; there are no queries.
+        return dict(zip((*MIN_SLOTS, *MAX_SLOTS), trial.references_max, strict=True))
     found = dict(zip(MIN_SLOTS, trial.references_min, strict=False))
     found.update(zip(MAX_SLOTS, trial.references_max, strict=False))
     found[UPPER_SLOT] = trial.query_upper

@@ -138,7 +138,7 @@ class Protocol(Table):
         widest = max(references_a_side(scheme)[1] for scheme in design.schemes)
         problem = self.layout.on_canvas(self.monitor).problem(3 if widest == 9 else 1)
         if design.intuitiveness:
-            problem = problem or self.layout.on_canvas(self.monitor).problem(3)
+            problem = problem or self.layout.on_canvas(self.monitor).problem(3, 390)
         if problem:
             raise ValueError(f"(layout) {problem}")
         return self

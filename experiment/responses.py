@@ -26,6 +26,13 @@ class Backend(Interface):
         """Give presses: those released already, or those still held."""
 
 
+class Pointing(Interface):
+    """The part of the mouse that is used."""
+
+    def take(self) -> list[Press]:
+        """Give what it did since the last call."""
+
+
 class PressCollector:
     """Takes presses from PsychoPy so that none is lost, doubled or taken for another trial.
 
@@ -37,18 +44,20 @@ class PressCollector:
     ----------
     backend : Backend
         PsychoPy's keyboard.
+    pointer : Pointing, optional
+        The mouse, where it answers; its presses are judged by the same rules.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, backend: Backend, pointer: Pointing | None = None) -> None:
+        self._backend, self._pointer = backend, pointer
         self._known: set[tuple[str, float]] = set()
         self._onset = float("-inf")
         self._early: list[Press] = []
         self._waiting: list[Press] = []
 
     def _collect(self) -> list[Press]:
-        """Take new presses from the backend, in order of time."""
-        fresh: list[Press] = []
+        """Take new presses from keyboard and mouse, in order of time."""
+        fresh: list[Press] = self._pointer.take() if self._pointer is not None else []
         for released in (True, False):
             for raw in self._backend.getKeys(waitRelease=released, clear=True):
                 identity = (raw.name, float(raw.tDown))
@@ -97,6 +106,8 @@ class KeyboardResponses(PressCollector):
     ----------
     wanted : {"auto", "psychtoolbox", "iohub"}
         See `keyboard.choose_backend`.
+    pointer : Pointing, optional
+        The mouse, where it answers.
 
     Raises
     ------
@@ -104,9 +115,9 @@ class KeyboardResponses(PressCollector):
         If there is no keyboard that works; see `keyboard.start_keyboard`.
     """
 
-    def __init__(self, wanted: str = "auto") -> None:
+    def __init__(self, wanted: str = "auto", pointer: Pointing | None = None) -> None:
         self._device = start_keyboard(choose_backend(wanted))
-        super().__init__(self._device)
+        super().__init__(self._device, pointer)
 
     def expect(self, screen: Screen, onset: float) -> None:
         """Do nothing: people see the screen."""
@@ -120,6 +131,7 @@ class KeyboardResponses(PressCollector):
         return {
             "backend": str(self._device.getBackend()),
             "devices": sorted(int(i) for i in self._device._buffers),
+            "mouse": self._pointer is not None,
         }
 
     def close(self) -> None:

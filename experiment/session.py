@@ -11,21 +11,27 @@ from typing import Any
 from experiment.elements import Element
 from experiment.preparation import Preparation
 from experiment.protocol import Protocol
+from experiment.repeats import decide_repeats
 from experiment.screens import (
     BlockPage,
+    ConsentPage,
+    DebriefPage,
     EndPage,
     FeedbackScreen,
     InstructionsPage,
+    IntuitivenessScreen,
     KeysPage,
     LeavePage,
     PausePage,
     Responses,
     ScorePage,
+    Screen,
     ScreenData,
     TrialOutcome,
     TrialScreen,
     Wish,
     ask,
+    rate,
     show_keys,
     show_page,
     show_pause,
@@ -106,18 +112,23 @@ class Session:
             so.
         """
         self.results.update(self.state.completed)
-        self._counted = {t.trial for t in self.plan.trials() if t.trial_type != "practice"}
-        self._queue = self._remaining()
+        self._take(self.plan.extended(self.state.extension))
         self._upcoming = next(self._queue, None)
         self._request()
+        if self._upcoming is None:
+            self._extend()
         try:
             if not self.results:
+                if self.protocol.pages.consent:
+                    self._consent()
                 self._page(InstructionsPage(self.protocol, self.texts))
             if self._upcoming is not None:
                 self._keys()
-            for block in self.plan.blocks:
+            for block in self._whole.blocks:
                 if block.block not in blocks_done:
                     self._block(block)
+            for block in self._extend():
+                self._block(block)
         except _Left:
             self._log("abort", trials_completed=len(self.results), sync=True)
             return Ending.LEFT
@@ -127,11 +138,39 @@ class Session:
 
     def goodbye(self) -> None:
         """Thank the participant. Everything is recorded by then, so nothing hangs on it."""
-        page = EndPage(self.protocol, self.texts, *self._score())
-        while show_page(page, self.stage, self.responses)[0] is not Wish.GO_ON:
-            pass
+        pages: list[Page] = [EndPage(self.protocol, self.texts, *self._score())]
+        if self.protocol.pages.debrief:
+            pages.insert(0, DebriefPage(self.protocol, self.texts))
+        for page in pages:
+            while show_page(page, self.stage, self.responses)[0] is not Wish.GO_ON:
+                pass
 
     # -- blocks and trials ---------------------------------------------------------------
+
+    def _take(self, plan: Plan) -> None:
+        """Take a plan, or the plan with its extension, as what is to be walked."""
+        self._whole = plan
+        self._queue = self._remaining()
+        apart = ("practice", "intuitiveness")
+        # Trials with an answer that is right or wrong, practice apart.
+        self._counted = {t.trial for t in plan.trials() if t.trial_type not in apart}
+        cells = {(b.condition, b.scheme) for b in plan.blocks if b.kind == "main"}
+        # Before they are decided, the trials to come again count by how many they will be.
+        extended = len(plan.blocks) > len(self.plan.blocks)
+        self._coming = 0 if extended else 2 * self.protocol.design.repeated * len(cells)
+
+    def _extend(self) -> tuple[PlannedBlock, ...]:
+        """Decide the repeated trials once all answers they depend on are there."""
+        if len(self._whole.blocks) > len(self.plan.blocks):
+            return ()
+        blocks = decide_repeats(self.plan, self.protocol, self.results)
+        if blocks:
+            data = [block.model_dump(mode="json") for block in blocks]
+            self._log("plan_extended", blocks=data, sync=True)
+            self._take(self.plan.extended(blocks))
+            self._upcoming = next(self._queue, None)
+            self._request()
+        return blocks
 
     def _block(self, block: PlannedBlock) -> None:
         trials = [trial for trial in block.trials if trial.trial not in self.results]
@@ -144,7 +183,7 @@ class Session:
                 n_trials=len(block.trials),
                 n_left=len(trials),
             )
-            mains = [b.block for b in self.plan.blocks if b.kind == block.kind]
+            mains = [b.block for b in self._whole.blocks if b.kind == block.kind]
             self._page(
                 BlockPage(
                     self.protocol,
@@ -159,6 +198,9 @@ class Session:
         for trial in trials:
             while not self._trial(trial):
                 pass
+        if block.kind == "intuitiveness":
+            self._log("block_end", block=block.block, n_trials=len(block.trials), sync=True)
+            return
         correct = sum(bool(self.results[t.trial]["correct"]) for t in block.trials)
         self._log(
             "block_end", block=block.block, n_correct=correct, n_trials=len(block.trials), sync=True
@@ -169,7 +211,11 @@ class Session:
         """Show a trial with its feedback; False where a pause broke it off."""
         if self.responses.peek(self.protocol.response.pause):
             self._pause(None)
-        screen = TrialScreen(self.protocol, self.texts, trial, self._done())
+        screen: TrialScreen | IntuitivenessScreen
+        if trial.trial_type == "intuitiveness":
+            screen = IntuitivenessScreen(self.protocol, self.texts, trial)
+        else:
+            screen = TrialScreen(self.protocol, self.texts, trial, self._done())
         gap = self.protocol.timing.gap / self.pace
         blank = self.stage.present(_nothing, "blank")
         preparation_time = self._prepare(trial, screen)
@@ -177,7 +223,10 @@ class Session:
         code, label = onset_signal(trial)
         self.stage.signal(partial(self.triggers.fire, code, label))
         self.stage.hold(blank + gap)
-        outcome = ask(screen, self.stage, self.responses)
+        if isinstance(screen, IntuitivenessScreen):
+            outcome = rate(screen, self.stage, self.responses)
+        else:
+            outcome = ask(screen, self.stage, self.responses)
         if outcome.paused:
             self._pause(trial)
             self._upcoming = trial
@@ -193,10 +242,13 @@ class Session:
             result["trigger"] = {"code": code, "failed": self.triggers.failed()}
         self._upcoming = next(self._queue, None)
         self._request()
-        self._feedback(screen, outcome, trial, result)
+        if isinstance(screen, TrialScreen):
+            self._feedback(screen, outcome, trial, result)
+        else:
+            self._keep(trial, result)
         return True
 
-    def _prepare(self, trial: PlannedTrial, screen: TrialScreen) -> float:
+    def _prepare(self, trial: PlannedTrial, screen: Screen) -> float:
         """Put the trial's images into their slots; give the seconds that took."""
         if self.preparation is None:
             return 0.0
@@ -216,6 +268,7 @@ class Session:
                 None if outcome.choice is None else outcome.choice == trial.correct_position
             ),
             "confidence": outcome.confidence,
+            "rating": outcome.rating,
             "rt": None if choice_time is None else round(choice_time - outcome.onset, 6),
             "confidence_rt": (
                 None if confidence_time is None else round(confidence_time - outcome.onset, 6)
@@ -246,15 +299,32 @@ class Session:
         )
         shown = self.stage.present(first.elements, "feedback-choice")
         # The answer is on the screen: now it goes to the disk, before anything else happens.
-        self.results[trial.trial] = result
-        self._log("trial_end", trial=trial.trial, **result)
+        self._keep(trial, result)
         revealed = shown + timing.feedback_choice / self.pace
         self.stage.hold(revealed)
+        if trial.trial_type not in self.protocol.feedback.reveal:
+            return
         verdict = "correct" if result["correct"] else "wrong"
         revealed = self.stage.present(second.elements, f"feedback-{verdict}")
         self.stage.hold(revealed + timing.feedback_correct / self.pace)
 
+    def _keep(self, trial: PlannedTrial, result: dict[str, Any]) -> None:
+        self.results[trial.trial] = result
+        self._log("trial_end", trial=trial.trial, **result)
+
     # -- pages ---------------------------------------------------------------------------
+
+    def _consent(self) -> None:
+        """Ask for consent; whoever refuses leaves, and the journal says so."""
+        page = ConsentPage(self.protocol, self.texts)
+        while True:
+            wish, data = show_page(page, self.stage, self.responses)
+            if wish is not Wish.PAUSE:
+                break
+        if wish is Wish.LEAVE:
+            self._screen(f"{page.name}-refused", data)
+            raise _Left
+        self._screen(page.name, data)
 
     def _page(self, page: Page) -> None:
         while True:
@@ -304,7 +374,7 @@ class Session:
 
     def _remaining(self) -> Iterator[PlannedTrial]:
         done = frozenset(self.results)
-        return (trial for trial in self.plan.trials() if trial.trial not in done)
+        return (trial for trial in self._whole.trials() if trial.trial not in done)
 
     def _request(self) -> None:
         if self.preparation is not None:
@@ -312,7 +382,7 @@ class Session:
 
     def _done(self) -> float:
         done = len(self.results.keys() & self._counted)
-        return done / len(self._counted) if self._counted else 0.0
+        return done / (len(self._counted) + self._coming) if self._counted else 0.0
 
 
 def _nothing() -> list[Element]:

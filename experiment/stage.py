@@ -41,6 +41,9 @@ class Stage(Protocol):
     def amend(self, elements: Elements, name: str) -> None:
         """Show other elements from the next frame on, without a new onset."""
 
+    def centre_pointer(self) -> None:
+        """Put the mouse in the middle, where it answers."""
+
     def frame(self, skip_to: float | None = None) -> float:
         """Show one more frame of the same elements and give its time.
 
@@ -100,6 +103,9 @@ class VirtualStage:
 
     def amend(self, elements: Elements, name: str) -> None:
         """Do nothing: nobody looks."""
+
+    def centre_pointer(self) -> None:
+        """Do nothing: there is no mouse."""
 
     def frame(self, skip_to: float | None = None) -> float:
         """Jump to `skip_to`.

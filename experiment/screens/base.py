@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, ClassVar, Literal
 from typing import Protocol as Interface
 
-from experiment.elements import Box, Element, Text, shape_text
+from experiment.elements import Box, Element, Extent, Text, shape_text
 from experiment.observers import Observer
 from experiment.protocol import Protocol
 from experiment.stage import Stage
@@ -20,12 +20,28 @@ ScreenData = dict[str, Any]
 READING_TIME = 2.0
 
 
+# Names of what a pointer does, in place of a key.
+CLICK = "click"
+DRAG = "drag"
+
+
 @dataclass(frozen=True)
 class Press:
-    """A key that went down at `time`, in seconds on the stage's clock."""
+    """A key that went down at `time`, in seconds on the stage's clock.
+
+    For a pointer `key` is `CLICK` (its button went down) or `DRAG` (it moved with the button
+    down), and `x`, `y` are where, on the canvas.
+    """
 
     key: str
     time: float
+    x: float | None = None
+    y: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Give the name for the record."""
+        return "mouse" if self.key in (CLICK, DRAG) else self.key
 
 
 class Wish(Enum):
@@ -98,6 +114,29 @@ class Screen(ABC):
         `pace` is how many times faster than a person the participant is shown things.
         """
 
+    def answer_keys(self) -> tuple[str, ...]:
+        """Name the keys that answer this screen, which do nothing where only the mouse does."""
+        return ()
+
+    def targets(self) -> dict[str, Extent]:
+        """Say where a click means the same as a key: key to area."""
+        return {}
+
+    def key_of(self, press: Press) -> str | None:
+        """Give the key that a press stands for here; None where it means nothing."""
+        if press.key == CLICK:
+            areas = self.targets().items()
+            return next((key for key, area in areas if area.holds(press.x, press.y)), None)
+        if press.key == DRAG:
+            return None
+        only_mouse = self.protocol.response.device == "mouse"
+        return None if only_mouse and press.key in self.answer_keys() else press.key
+
+    def pressing(self, key: str, time: float) -> Press:
+        """Give the press by which a simulated participant gives a key: a click on its target."""
+        area = self.targets().get(key) if self.protocol.response.device == "mouse" else None
+        return Press(key, time) if area is None else Press(CLICK, time, *area.centre)
+
     def words(self, entry: str, /, **values: object) -> str:
         """Give a text of the catalogue."""
         return self.texts.text(entry, **values)
@@ -128,10 +167,13 @@ class Screen(ABC):
             width,
         )
 
-    def keycap(self, key: str, x: float, y: float, *, dark: bool = False) -> list[Element]:
-        """Draw a key of the keyboard."""
+    def keycap(
+        self, key: str, x: float, y: float, *, dark: bool = False, name: str | None = None
+    ) -> list[Element]:
+        """Draw a key of the keyboard, or a button of the same form with another `name`."""
         colours = self.protocol.colours
-        name, wide = key_name(key), key_width(key)
+        name = self.key_name(key) if name is None else name
+        wide = key_width(name)
         face = colours.text if dark else colours.key
         ink = colours.background if dark else colours.text
         return [
@@ -140,18 +182,53 @@ class Screen(ABC):
             Text(name, x, y, 26 if len(name) == 1 else 22, ink, face, bold=True),
         ]
 
+    def key_name(self, key: str) -> str:
+        """Name a key as it is printed on a keyboard."""
+        named = self.texts.entries.get(f"key_names.{key}")
+        return named or (key.upper() if len(key) == 1 else key.capitalize())
+
+    @property
+    def footer_y(self) -> float:
+        """Middle of the line at the bottom."""
+        return -self.protocol.layout.height / 2 + 110
+
+    def button_area(self) -> Extent:
+        """Give the place of the button that turns the page, where the mouse answers."""
+        half = 40 + shape_text(self.label(self.words("general.button"), 0, 0, 26, bold=True)).width
+        y = self.footer_y
+        return Extent(-half / 2 - 20, y - 30, half / 2 + 20, y + 30)
+
+    def go_on_footer(self) -> list[Element]:
+        """Draw how to go on: a key, or a button where the mouse answers."""
+        if not self.protocol.response.by_mouse:
+            return self.footer_of("general.go_on")
+        area, colours = self.button_area(), self.protocol.colours
+        x, y = area.centre
+        return [
+            Box(x, y, area.right - area.left, area.top - area.bottom, colours.text),
+            Text(
+                self.words("general.button"),
+                x,
+                y,
+                26,
+                colours.background,
+                colours.text,
+                bold=True,
+            ),
+        ]
+
     def footer_of(self, name: str, key: str | None = None) -> list[Element]:
         """Draw the line at the bottom that says what a key does.
 
         The text of the catalogue holds ``{key}`` where the key is drawn.
         """
         key = key or self.protocol.response.go_on
-        y = -self.protocol.layout.height / 2 + 110
+        y = self.footer_y
         before, _, after = self.words(name, key="\0").partition("\0")
         sides = [
             self.label(part.strip(), 0, y, 24, muted=True, align="left") for part in (before, after)
         ]
-        cap = key_width(key)
+        cap = key_width(self.key_name(key))
         widths = [shape_text(side).width if side.text else 0.0 for side in sides]
         widths.insert(1, cap)
         space = 16.0
@@ -167,18 +244,17 @@ class Screen(ABC):
 
 
 KEY_HEIGHT = 50
+TARGET = 66.0  # smallest side of what is clicked; 44 px on a screen of 1280 x 800
 
 
-def key_width(key: str) -> float:
-    """Width of a drawn key, in canvas pixels."""
-    name = key_name(key)
+def target_around(x: float, y: float, width: float = TARGET, height: float = TARGET) -> Extent:
+    """Give the area around a point that takes clicks."""
+    return Extent(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+
+def key_width(name: str) -> float:
+    """Width of a drawn key with that name on it, in canvas pixels."""
     return KEY_HEIGHT if len(name) == 1 else 34 + 13 * len(name)
-
-
-def key_name(key: str) -> str:
-    """Name a key as it is printed on a keyboard."""
-    names = {"space": "Space", "escape": "Esc", "return": "Enter", "up": "Up", "down": "Down"}
-    return names.get(key, key.upper() if len(key) == 1 else key.capitalize())
 
 
 @dataclass(frozen=True)
@@ -191,6 +267,10 @@ class Page(Screen):
         """Say what each key means here."""
         response = self.protocol.response
         return {response.go_on: Wish.GO_ON, response.pause: Wish.PAUSE}
+
+    def targets(self) -> dict[str, Extent]:
+        """Give the button that turns the page."""
+        return {self.protocol.response.go_on: self.button_area()}
 
     def simulate(self, observer: Observer, onset: float, pace: float) -> list[Press]:
         """Read, then go on."""
@@ -206,6 +286,7 @@ def show_page(page: Page, stage: Stage, responses: Responses) -> tuple[Wish, Scr
     responses.expect(page, onset)
     while True:
         for press in responses.poll():
-            if press.key in keys:
-                return keys[press.key], {"duration": press.time - onset}
+            key = page.key_of(press)
+            if key in keys:
+                return keys[key], {"duration": press.time - onset}
         stage.frame(responses.upcoming())

@@ -1,153 +1,95 @@
-"""Screens of text: instructions, keys, announcements, scores, pause, leaving, the end."""
+"""Screens of text: consent, instructions, announcements, scores, pause, leaving, the end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from experiment.elements import Box, Element, shape_text
-from experiment.observers import Observer
+from experiment.elements import Box, Element, Extent, shape_text
 from experiment.screens.base import (
     Page,
-    Press,
     Responses,
     ScreenData,
     Wish,
+    key_width,
     show_page,
 )
 from experiment.stage import Stage
-from house.errors import UserError
 
 _COLUMN = 1080  # width of running text on the canvas
 
 
 @dataclass(frozen=True)
-class InstructionsPage(Page):
-    """What the experiment is about."""
+class _Reading(Page):
+    """A title and paragraphs, set as one column."""
 
-    name: ClassVar[str] = "instructions"
+    section: ClassVar[str]
 
     def elements(self) -> list[Element]:
-        """List title and paragraphs, set as one column."""
+        """List title and paragraphs."""
         body = self.label(
-            self.words("instructions.body"), -_COLUMN / 2, 0, 30, width=_COLUMN, align="left"
+            self.words(f"{self.section}.body"), -_COLUMN / 2, 0, 30, width=_COLUMN, align="left"
         )
         top = shape_text(body).height / 2 + 70
         title = self.label(
-            self.words("instructions.title"), -_COLUMN / 2, top, 54, bold=True, align="left"
+            self.words(f"{self.section}.title"), -_COLUMN / 2, top, 54, bold=True, align="left"
         )
-        return [title, body, *self.footer_of("general.go_on")]
+        return [title, body, *self.foot()]
+
+    def foot(self) -> list[Element]:
+        """List how to go on."""
+        return self.go_on_footer()
 
 
 @dataclass(frozen=True)
-class KeysPage(Page):
-    """Shows the keys and waits until every one of them has arrived: the live key test.
+class InstructionsPage(_Reading):
+    """What the experiment is about."""
 
-    Parameters
-    ----------
-    patience : float
-        Seconds without any press after which the keyboard counts as dead; 0 waits for ever.
-    seen : set
-        Keys that have arrived; they are drawn dark.
-    """
+    name: ClassVar[str] = "instructions"
+    section: ClassVar[str] = "instructions"
 
-    name: ClassVar[str] = "keys"
-    data: ClassVar[dict[str, str]] = {
-        "duration": "time from the onset to the last key, in seconds",
-        "keys": "the keys that were pressed, in order",
-    }
 
-    patience: float = 120.0
-    seen: set[str] = field(default_factory=set)
+@dataclass(frozen=True)
+class DebriefPage(_Reading):
+    """What the experiment was for."""
 
-    @property
-    def complete(self) -> bool:
-        """Whether every key has arrived."""
-        return self.seen >= set(self.protocol.response.answer_keys())
+    name: ClassVar[str] = "debrief"
+    section: ClassVar[str] = "debrief"
 
-    def elements(self) -> list[Element]:
-        """List a table: images as rows, confidence as columns."""
-        response = self.protocol.response
-        joint = response.mode == "joint"
-        parts: list[Element] = [
-            self.label(self.words("keys.title"), 0, 330, 54, bold=True),
-            self.label(self.words("keys.joint" if joint else "keys.two_step"), 0, 250, 30),
-            self.label(self.words("keys.test"), 0, 205, 30),
-        ]
-        words = [self.words(f"trial.confidence_{i}") for i in (1, 2, 3)]
-        columns = (-90.0, 110.0, 310.0)
-        if joint:
-            rows = [
-                (80.0, "general.upper", response.upper),
-                (-20.0, "general.lower", response.lower),
-            ]
-            for y, name, keys in rows:
-                parts.append(self.label(self.words(name), -190, y, 28, align="right"))
-                for x, key in zip(columns, keys, strict=True):
-                    parts += self.keycap(key, x, y, dark=key in self.seen)
-            words_y = -90.0
-        else:
-            for y, name, key in (
-                (100.0, "general.upper", response.choose_upper),
-                (20.0, "general.lower", response.choose_lower),
-            ):
-                parts.append(self.label(self.words(name), -190, y, 28, align="right"))
-                parts += self.keycap(key, columns[0], y, dark=key in self.seen)
-            for x, key in zip(columns, response.confidence, strict=True):
-                parts += self.keycap(key, x, -80, dark=key in self.seen)
-            words_y = -140.0
-        parts += [
-            self.label(word, x, words_y, 24, muted=True)
-            for x, word in zip(columns, words, strict=True)
-        ]
-        left = len(set(response.answer_keys()) - self.seen)
-        status = self.words("keys.waiting", count=left) if left else self.words("keys.done")
-        parts.append(self.label(status, 0, -240, 28, bold=not left, muted=bool(left)))
-        if self.complete:
-            parts += self.footer_of("general.go_on")
-        else:
-            parts += self.footer_of("keys.pause", response.pause)
+
+@dataclass(frozen=True)
+class ConsentPage(_Reading):
+    """Asks for consent: going on gives it, leaving refuses it."""
+
+    name: ClassVar[str] = "consent"
+    section: ClassVar[str] = "consent"
+
+    def foot(self) -> list[Element]:
+        """List both keys with what they do, in one line."""
+        parts: list[Element] = []
+        for x, key, name in self._options():
+            label = self.label(self.words(name), 0, self.footer_y, 26, align="left")
+            parts += self.keycap(key, x, self.footer_y)
+            cap = key_width(self.key_name(key))
+            parts.append(replace(label, x=x + cap / 2 + 18))
         return parts
 
-    def simulate(self, observer: Observer, onset: float, pace: float) -> list[Press]:
-        """Press every key, a third of a second each, then go on."""
-        keys = [*self.protocol.response.answer_keys(), self.protocol.response.go_on]
-        return [Press(key, onset + (i + 1) / 3 / pace) for i, key in enumerate(keys)]
+    def _options(self) -> list[tuple[float, str, str]]:
+        response = self.protocol.response
+        return [
+            (-_COLUMN / 2 + 60, response.go_on, "consent.agree"),
+            (120.0, response.leave, "consent.refuse"),
+        ]
 
+    def keys(self) -> dict[str, Wish]:
+        """Go on, or leave."""
+        response = self.protocol.response
+        return {response.go_on: Wish.GO_ON, response.leave: Wish.LEAVE}
 
-def show_keys(page: KeysPage, stage: Stage, responses: Responses) -> tuple[Wish, ScreenData]:
-    """Show the keys until all have been pressed and the participant goes on.
-
-    Raises
-    ------
-    UserError
-        If nothing arrives within the page's patience.
-    """
-    onset = last = stage.present(page.elements, page.name, responses.open)
-    responses.expect(page, onset)
-    wanted = set(page.protocol.response.answer_keys())
-    order: list[str] = []
-    now = onset
-    while True:
-        for press in responses.poll():
-            last = press.time
-            if press.key == page.protocol.response.pause:
-                return Wish.PAUSE, {"duration": press.time - onset, "keys": order}
-            if press.key == page.protocol.response.go_on and page.complete:
-                return Wish.GO_ON, {"duration": press.time - onset, "keys": order}
-            if press.key in wanted and press.key not in page.seen:
-                page.seen.add(press.key)
-                order.append(press.key)
-                if page.complete:
-                    stage.amend(page.elements, f"{page.name}-done")
-        if page.patience and now - last > page.patience:
-            raise UserError(
-                f"no key press arrived within {page.patience:g} s",
-                where="live key test",
-                remedy="Check that the keyboard is plugged in and that the window has the focus. "
-                "On macOS allow the terminal under Privacy & Security > Input Monitoring.",
-            )
-        now = stage.frame(responses.upcoming())
+    def targets(self) -> dict[str, Extent]:
+        """Give each key with its label."""
+        y = self.footer_y
+        return {key: Extent(x - 70, y - 33, x + 400, y + 33) for x, key, _ in self._options()}
 
 
 @dataclass(frozen=True)
@@ -177,7 +119,16 @@ class BlockPage(Page):
 
     def elements(self) -> list[Element]:
         """List what comes, how long, and what lies at the sides."""
-        if self.kind == "practice":
+        if self.kind == "intuitiveness":
+            return [
+                self.label(self.words("intuitiveness.title"), 0, 150, 54, bold=True),
+                self.label(self.words("intuitiveness.body"), 0, 20, 30, width=900),
+                *self.go_on_footer(),
+            ]
+        if self.kind == "repeated":
+            title = self.words("repeated.title")
+            length = self.words("block.body", count=self.count)
+        elif self.kind == "practice":
             title = self.words("practice.title")
             key = "practice.body_one" if self.count == 1 else "practice.body_many"
             length = self.words(key, count=self.count)
@@ -192,7 +143,7 @@ class BlockPage(Page):
             self.label(self.words(f"condition.{self.condition}_name"), 0, 18, 36, bold=True),
             # The text hangs from its heading, however many lines it has.
             replace(body, y=-32 - shape_text(body).height / 2),
-            *self.footer_of("general.go_on"),
+            *self.go_on_footer(),
         ]
 
 
@@ -213,6 +164,12 @@ class ScorePage(Page):
 
     def elements(self) -> list[Element]:
         """List the score, a bar of it, and the break."""
+        if not self.protocol.feedback.score:
+            return [
+                self.label(self.words("score.done"), 0, 60, 54, bold=True),
+                self.label(self.words("score.body"), 0, -30, 30),
+                *self.go_on_footer(),
+            ]
         colours = self.protocol.colours
         key = "score.practice" if self.kind == "practice" else "score.title"
         width = 520.0
@@ -226,7 +183,7 @@ class ScorePage(Page):
         ]
         if part:
             parts.insert(2, Box((part - width) / 2, 0, part, 10, colours.correct))
-        return [*parts, *self.footer_of("general.go_on")]
+        return [*parts, *self.go_on_footer()]
 
 
 @dataclass(frozen=True)
@@ -240,13 +197,14 @@ class EndPage(Page):
 
     def elements(self) -> list[Element]:
         """List thanks and the score of the main trials."""
-        score = self.words("end.score", correct=self.correct, total=self.total)
-        return [
+        parts: list[Element] = [
             self.label(self.words("end.title"), 0, 130, 64, bold=True),
             self.label(self.words("end.body"), 0, 30, 30),
-            self.label(score, 0, -30, 30, muted=True),
-            *self.footer_of("general.go_on"),
         ]
+        if self.protocol.feedback.score:
+            score = self.words("end.score", correct=self.correct, total=self.total)
+            parts.append(self.label(score, 0, -30, 30, muted=True))
+        return [*parts, *self.go_on_footer()]
 
 
 @dataclass(frozen=True)
@@ -269,9 +227,18 @@ class _Choice(Page):
         if self.body:
             parts.append(self.label(self.words(self.body), 0, 60, 30, width=_COLUMN))
         for y, key, name in ((-60, response.go_on, "go_on"), (-140, response.leave, "leave")):
-            parts += self.keycap(key, -120, y)
+            cap = key_width(self.key_name(key))
+            parts += self.keycap(key, -80 - cap / 2, y)
             parts.append(self.label(self.words(f"{self.section}.{name}"), -40, y, 28, align="left"))
         return parts
+
+    def targets(self) -> dict[str, Extent]:
+        """Give each key with its label."""
+        response = self.protocol.response
+        return {
+            response.go_on: Extent(-300, -93, 400, -27),
+            response.leave: Extent(-300, -173, 400, -107),
+        }
 
     def keys(self) -> dict[str, Wish]:
         """Go on, or leave."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from experiment.elements import Box, Element, Picture, Text
+from experiment.elements import Box, Element, Extent, Picture, Text, extent
 from experiment.layout import LOWER_SLOT, UPPER_SLOT, TrialLayout
 from experiment.observers import Observer, Side
-from experiment.screens.base import KEY_HEIGHT, Press, Responses, Screen
+from experiment.screens.base import KEY_HEIGHT, Press, Responses, Screen, target_around
 from experiment.stage import Stage
 from participants import PlannedTrial
 
@@ -31,6 +31,7 @@ class TrialOutcome:
     confidence: int | None = None
     choice_time: float | None = None
     confidence_time: float | None = None
+    rating: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,38 @@ class TrialScreen(Screen):
         frames = [] if self.choice is None else [self.frame(self.choice, self.chosen_colour)]
         return [*frames, *pictures, *self.header(), *self.answers(), *self.progress()]
 
+    def answer_keys(self) -> tuple[str, ...]:
+        """Name the keys of the protocol."""
+        return self.protocol.response.answer_keys()
+
+    def targets(self) -> dict[str, Extent]:
+        """Give the areas that can be clicked: confidence, or in two steps first an image."""
+        response = self.protocol.response
+        if response.mode == "two-step" and self.choice is None:
+            return {
+                response.choose_upper: extent(self.picture("upper")),
+                response.choose_lower: extent(self.picture("lower")),
+            }
+        return {key: target_around(x, y) for key, x, y in self.buttons()}
+
+    def buttons(self) -> list[tuple[str, float, float]]:
+        """List the keys of confidence with the places where they are drawn."""
+        response, layout = self.protocol.response, self.layout
+        columns = (-_COLUMN, 0.0, _COLUMN)
+        if response.mode == "two-step":
+            y = layout.middle_y + 22
+            return [(key, x, y) for x, key in zip(columns, response.confidence, strict=True)]
+        upper_y, lower_y = self.answer_y
+        rows = ((upper_y, response.upper), (lower_y, response.lower))
+        return [(k, x, y) for y, keys in rows for x, k in zip(columns, keys, strict=True)]
+
+    @property
+    def answer_y(self) -> tuple[float, float]:
+        """Middle of the keys under the upper and above the lower query image."""
+        upper_y, lower_y = self.layout.query_y
+        reach = self.layout.layout.image / 2 + 24 + KEY_HEIGHT / 2
+        return upper_y - reach, lower_y + reach
+
     @property
     def chosen_colour(self) -> str:
         """Colour of the frame around the choice."""
@@ -107,22 +140,19 @@ class TrialScreen(Screen):
     def answers(self) -> list[Element]:
         """List the keys between the query images, with what they mean."""
         response, layout = self.protocol.response, self.layout
-        upper_y, lower_y = layout.query_y
-        reach = layout.layout.image / 2 + 24 + KEY_HEIGHT / 2
-        upper_y, lower_y = upper_y - reach, lower_y + reach
+        clicked = response.device == "mouse"
         parts: list[Element] = []
-        columns = (-_COLUMN, 0.0, _COLUMN)
-        if response.mode == "joint":
-            for y, keys in ((upper_y, response.upper), (lower_y, response.lower)):
-                for x, key in zip(columns, keys, strict=True):
-                    parts += self.keycap(key, x, y)
-            return parts + self.confidence_words(layout.middle_y)
-        if self.choice is None:
+        if response.mode == "two-step" and self.choice is None:
+            if clicked:
+                return [self.label(self.words("trial.click"), 0, layout.middle_y, 24, muted=True)]
+            upper_y, lower_y = self.answer_y
             parts += self.keycap(response.choose_upper, 0, upper_y)
             return parts + self.keycap(response.choose_lower, 0, lower_y)
-        for x, key in zip(columns, response.confidence, strict=True):
-            parts += self.keycap(key, x, layout.middle_y + 22)
-        return parts + self.confidence_words(layout.middle_y - 32, numbers=False)
+        for i, (key, x, y) in enumerate(self.buttons()):
+            parts += self.keycap(key, x, y, name=str(1 + i % 3) if clicked else None)
+        if response.mode == "two-step":
+            return parts + self.confidence_words(layout.middle_y - 32, numbers=False)
+        return parts + self.confidence_words(layout.middle_y, numbers=not clicked)
 
     def confidence_words(self, y: float, *, numbers: bool = True) -> list[Element]:
         """List what the three degrees of confidence mean."""
@@ -155,10 +185,14 @@ class TrialScreen(Screen):
         chosen = onset + answer.rt / pace
         if response.mode == "joint":
             keys = response.upper if answer.choice == "upper" else response.lower
-            return [Press(keys[answer.confidence - 1], chosen)]
+            return [self.pressing(keys[answer.confidence - 1], chosen)]
         choice_key = response.choose_upper if answer.choice == "upper" else response.choose_lower
         sure = response.confidence[answer.confidence - 1]
-        return [Press(choice_key, chosen), Press(sure, chosen + answer.confidence_rt / pace)]
+        later = replace(self, choice=answer.choice)
+        return [
+            self.pressing(choice_key, chosen),
+            later.pressing(sure, chosen + answer.confidence_rt / pace),
+        ]
 
 
 @dataclass(frozen=True)
@@ -236,6 +270,7 @@ def ask(screen: TrialScreen, stage: Stage, responses: Responses) -> TrialOutcome
     """
     response, limit = screen.protocol.response, screen.protocol.timing.time_limit
     name = screen.trial.condition
+    stage.centre_pointer()
     onset = stage.present(screen.elements, f"{screen.name}-{name}", responses.open)
     if any(press.key == response.pause for press in responses.rejected()):
         # Answers before the onset mean nothing, but whoever asked for a pause gets it.
@@ -244,32 +279,34 @@ def ask(screen: TrialScreen, stage: Stage, responses: Responses) -> TrialOutcome
     answer = TrialOutcome(onset)
     while True:
         for press in responses.poll():
-            if press.key == response.pause:
+            key = screen.key_of(press)
+            if key == response.pause:
                 return TrialOutcome(onset, paused=True)
             before = answer.choice
-            answer = _take(press, answer, screen)
+            answer = _take(key, press, answer, screen)
             if answer.confidence is not None:
                 return answer
             if before is None and answer.choice is not None:
-                stage.amend(replace(screen, choice=answer.choice).elements, f"confidence-{name}")
+                screen = replace(screen, choice=answer.choice)
+                stage.amend(screen.elements, f"confidence-{name}")
         if limit and answer.choice is None and stage.now() - onset >= limit:
             return TrialOutcome(onset, timed_out=True)
         upcoming = [t for t in (responses.upcoming(), onset + limit if limit else None) if t]
         stage.frame(min(upcoming) if upcoming else None)
 
 
-def _take(press: Press, answer: TrialOutcome, screen: TrialScreen) -> TrialOutcome:
+def _take(key: str | None, press: Press, answer: TrialOutcome, screen: TrialScreen) -> TrialOutcome:
     """Take one press into the answer; keys without a meaning here change nothing."""
     response = screen.protocol.response
     if response.mode == "joint":
         rows: dict[Side, tuple[str, str, str]] = {"upper": response.upper, "lower": response.lower}
         for side, keys in rows.items():
-            if press.key in keys:
+            if key in keys:
                 return replace(
                     answer,
-                    key=press.key,
+                    key=press.name,
                     choice=side,
-                    confidence=keys.index(press.key) + 1,
+                    confidence=keys.index(key) + 1,
                     choice_time=press.time,
                     confidence_time=press.time,
                 )
@@ -279,10 +316,10 @@ def _take(press: Press, answer: TrialOutcome, screen: TrialScreen) -> TrialOutco
             response.choose_upper: "upper",
             response.choose_lower: "lower",
         }
-        if press.key in choices:
-            return replace(answer, key=press.key, choice=choices[press.key], choice_time=press.time)
+        if key in choices:
+            return replace(answer, key=press.name, choice=choices[key], choice_time=press.time)
         return answer
-    if press.key in response.confidence:
-        confidence = response.confidence.index(press.key) + 1
+    if key in response.confidence:
+        confidence = response.confidence.index(key) + 1
         return replace(answer, confidence=confidence, confidence_time=press.time)
     return answer
