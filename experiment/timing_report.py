@@ -159,7 +159,7 @@ def _plot(values: list[float], x: str, y: str, title: str, lines: dict[str, floa
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     along, spread = figure.subplots(1, 2, width_ratios=(3, 1), sharey=True)
     along.plot(range(1, len(values) + 1), values, ".", ms=3, color=_MARK)
-    spread.hist(values, bins=40, orientation="horizontal", color=_MARK)
+    spread.hist(values, bins=min(40, 5 + len(values) // 5), orientation="horizontal", color=_MARK)
     for name, level in lines.items():
         along.axhline(level, color=_INK, lw=0.8, ls="--")
         along.annotate(name, (0, level), xytext=(2, 2), textcoords="offset points", fontsize=8)

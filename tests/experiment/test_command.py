@@ -43,7 +43,9 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return re.sub(r"\s+", " ", done.stderr)
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("simulate",), ("demo",)])
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("simulate",), ("demo",), ("export",), ("timing-test",)]
+)
 def test_help_names_every_option_with_a_sentence(command: tuple[str, ...], tmp_path: Path) -> None:
     done = experiment(*command, "--help", home=tmp_path)
     assert done.returncode == 0
@@ -75,6 +77,10 @@ def test_help_names_every_option_with_a_sentence(command: tuple[str, ...], tmp_p
         (["--observer", "std", "--no-window"], 'Did you mean "sdt"?'),
         (["--no-window"], "a person needs a window"),
         (["--size", "big"], '"big" is no size'),
+        (["--experimenter", "Anna Smith"], "no code of an experimenter"),
+        (["--photodiode", "top"], "bottom-left"),
+        (["--trigger", "parallel", "--observer", "sdt", "--no-window"], "serial:PORT"),
+        (["--observer", "replay", "--no-window"], "--answers FOLDER"),
         (["--pace", "2"], "people answer at their own pace"),
         ([], "there is no X11 display"),
         (["--observer", "sdt"], "there is no X11 display"),
@@ -145,3 +151,25 @@ def test_demo_without_display_and_xvfb_needs_no_window(bank_path: Path, tmp_path
     assert done.returncode == 0, done.stderr
     assert "neither a display nor Xvfb" in done.stderr
     assert "19 trials" in done.stdout
+
+
+def test_recorded_data_can_be_exported_and_replayed(bank_path: Path, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    place = ["--bank", str(bank_path), "--quiet"]
+    done = experiment("simulate", *place, "--data", data, "--participants", "2", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    done = experiment("export", data, "--out", str(out), home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Exported 2 sessions, 38 trials." in done.stdout
+    assert len(list((out / "bids").rglob("*_beh.tsv"))) == 2
+    assert len(list((out / "psych-ds" / "data").iterdir())) == 2
+    assert "overwritten" in refused(experiment("export", data, "--out", str(out), home=tmp_path))
+    again = str(tmp_path / "again")
+    done = experiment(
+        *("simulate", *place, "--data", again, "--participants", "1"),
+        *("--observer", "replay", "--answers", data),
+        home=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "(replay, seed 0)" in done.stdout
