@@ -320,6 +320,9 @@ def test_a_session_with_patch_and_triggers(
     info = json.loads((journal / "session.json").read_text())
     assert info["screen"]["photodiode"] == {"corner": "top-right", "side_px": side}
     assert info["experimenter"] == "E2"
+    # An observer's session is a rehearsal: what is wrong with this screen was let pass, in writing.
+    assert "let pass: no graphics card draws the screen, the processor does" in info["notes"]
+    assert any("refresh rate cannot be measured" in note for note in info["notes"])
     assert info["triggers"][0]["port"] == port
     table = (journal / "trials.tsv").read_text().splitlines()
     assert len(os.read(reader, 4096)) == len(table) - 1
