@@ -45,7 +45,8 @@ class Replay:
         self._by_unit: dict[tuple[str, str, str, str], Row] = {}
         self._by_type: dict[tuple[str, str], list[Row]] = {}
         for row in rows:
-            if row["correct"] is None or row["rt"] is None:
+            answered = row["correct"] is not None and row["rt"] is not None
+            if not answered and row["rating"] is None:
                 continue
             kind = (row["trial_type"], row["condition"])
             self._by_unit.setdefault((*kind, row["scheme"], row["unit"]), row)
@@ -70,6 +71,11 @@ class Replay:
         later = row["confidence_rt"]
         after = CONFIDENCE_RT if later is None or later <= row["rt"] else later - row["rt"]
         return Answer(chosen, int(row["confidence"] or 1), rt, float(after))
+
+    def rate(self, trial: PlannedTrial) -> Rating:
+        """Rate as the record did."""
+        row = self._row(trial)
+        return Rating(float(row["rating"] or 0.0), max(0.0, float(row["rt"] or 0.0)))
 
     def describe(self) -> dict[str, Any]:
         """Give the name and whose answers these are."""

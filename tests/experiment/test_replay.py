@@ -104,3 +104,16 @@ def test_there_must_be_answers(tmp_path: Path) -> None:
         named_observer("sdt", 0, 1, answers=tmp_path)
     with pytest.raises(UserError, match="no answers to replay"):
         Replay([], {})
+
+
+def test_ratings_are_replayed(bank_path: Path, tmp_path: Path) -> None:
+    trial = next(run_session(options(bank_path, tmp_path)).folder.plan.trials())
+    shown = trial.model_copy(
+        update={"trial_type": "intuitiveness", "condition": "natural", "correct_position": None}
+    )
+    row = published(trial_type="intuitiveness", correct=None, confidence=None, confidence_rt=None)
+    observer = Replay([{**row, "rating": -37.5, "rt": 4.25}], {})
+    rating = observer.rate(shown)
+    assert (rating.rating, rating.rt) == (-37.5, 4.25)
+    with pytest.raises(UserError, match="no intuitiveness trial of the condition synthetic"):
+        observer.rate(shown.model_copy(update={"condition": "synthetic"}))
