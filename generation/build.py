@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 from dataclasses import dataclass
@@ -126,9 +127,10 @@ def build(
             "recipe": recipe.model_dump(mode="json", exclude={"description", "natural"}),
         }
     )
-    if (found := _existing(out, build_key, replace)) is not None:
-        return found
     work = WorkFolder(out)
+    if (found := _existing(out, build_key, replace)) is not None:
+        _tidy(out, work)
+        return found
     with sole_builder(out, work.path):
         pictures = bank_assembly.bank_bytes(recipe, len(units), 0)
         left = 2 * pictures - work.size()
@@ -232,6 +234,14 @@ def _existing(out: Path, build_key: str, replace: bool) -> Built | None:
         where=str(out),
         remedy="Choose another --out, or replace it with --force.",
     )
+
+
+def _tidy(out: Path, work: WorkFolder) -> None:
+    """Remove the work folder of a build that was killed after its bank was whole."""
+    # Another process that builds something else in this place keeps its own.
+    if work.path.exists():
+        with contextlib.suppress(UserError), sole_builder(out, work.path):
+            work.remove()
 
 
 def _announce(recipe: Recipe, units: tuple[Unit, ...], pool: Pool, reporter: Reporter) -> None:
