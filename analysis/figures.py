@@ -20,6 +20,7 @@ from analysis.figures_by_factor import (
     units,
 )
 from analysis.figures_of_change import intuitiveness, learning
+from analysis.figures_of_sensitivity import sensitivity
 from analysis.style import Picture, drawing_style
 
 FACTORS = ("layer", "branch", "selection", "scheme", "expertise")
@@ -40,7 +41,7 @@ def pictures(trials: pd.DataFrame, estimates: pd.DataFrame) -> list[Picture]:
         *[by_factor(factor) for factor in FACTORS],
         schemes_by_expertise,
         *[times_and_confidence(factor) for factor in FACTORS],
-        calibration, units, learning, intuitiveness,
+        calibration, units, learning, intuitiveness, sensitivity,
     ]  # fmt: skip
     with drawing_style():
         drawn = [draw(trials, estimates) for draw in drawings]

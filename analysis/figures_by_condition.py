@@ -27,7 +27,7 @@ def pick(table: pd.DataFrame, **where: str) -> pd.DataFrame:
     return table[keep]
 
 
-def _error(axes: Axes, x: float, row: pd.Series, horizontal: bool = False) -> None:
+def error_bars(axes: Axes, x: float, row: pd.Series, horizontal: bool = False) -> None:
     """Draw both kinds of error at one estimate."""
     middle = float(row["estimate"])
     line = axes.hlines if horizontal else axes.vlines
@@ -58,7 +58,7 @@ def accuracy(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | None:
         row = table[table["condition"] == name].iloc[0]
         axes.bar(x, row["estimate"], width=0.62, color=colour(name, x), alpha=0.35, zorder=1)
         axes.hlines(row["estimate"], x - 0.31, x + 0.31, color=colour(name, x), lw=2, zorder=3)
-        _error(axes, x + 0.2, row)
+        error_bars(axes, x + 0.2, row)
     people = _participants(estimates, "accuracy", names)
     _draw_people(axes, people, names)
     axes.axhline(0.5, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=2)
@@ -119,7 +119,7 @@ def response_times(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | N
                 edgecolor="white", linewidth=0.4, zorder=3,
                 alpha=0.9 if len(own) <= _MOST_LINES else 0.3,
             )  # fmt: skip
-            _error(axes, y + 0.22, row, horizontal=True)
+            error_bars(axes, y + 0.22, row, horizontal=True)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.45, -0.55)
         axes.set_title(TRIALS[chosen].capitalize(), loc="left")

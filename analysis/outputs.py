@@ -26,7 +26,7 @@ FORMAT = "exemplary-report"
 FORMAT_VERSION = 1
 _OUR_FIGURE = re.compile(
     r"(\d+_)?((accuracy|time_and_confidence)(_by_\w+)?|response_time(_distribution)?|confidence|"
-    r"units|learning|intuitiveness)\.(svg|png)"
+    r"units|learning|intuitiveness|sensitivity)\.(svg|png)"
 )
 _WITHOUT = (
     ("estimates_without_exclusion.csv", ESTIMATE_COLUMNS),

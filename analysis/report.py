@@ -14,6 +14,7 @@ from analysis.analyse import Results
 from analysis.cells import conditions
 from analysis.design import Table, balance, timing, trial_counts
 from analysis.flow import flow, stages, with_and_without
+from analysis.further_tables import further_context
 from analysis.load import Dataset
 from analysis.printed import comparisons
 from analysis.prose import (
@@ -39,10 +40,11 @@ _PLACES = {
     "response_time_distribution": "time",
     "learning": "change",
     "intuitiveness": "intuitiveness",
+    "sensitivity": "sensitivity",
 }
 
 
-_SECTIONS = ("accuracy", "time", "confidence", "where", "change", "intuitiveness")
+_SECTIONS = ("accuracy", "time", "confidence", "where", "change", "intuitiveness", "sensitivity")
 
 
 def render(
@@ -146,6 +148,7 @@ def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[s
         "confidence": condition_table(numbers, "confidence", ["all", "correct", "incorrect"]),
         "factors": factor_tables(numbers, names),
         "tests": tables_of_tests(found.tests, names),
+        "further": further_context(numbers, found.tests, names),
         "other": _other_trials(numbers),
         "consistency": condition_table(numbers, "consistency", ["repeated"]),
         "intuitiveness": _intuitiveness(numbers),

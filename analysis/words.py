@@ -52,6 +52,8 @@ TRIALS = {
     "practice": "practice trials",
     "repeated": "repeated trials",
 }
+_PROPORTIONS = ("accuracy", "confidence_share", "consistency", "auroc2", "agreement",
+                "cohen_kappa", "krippendorff_alpha")  # fmt: skip
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
 
@@ -97,7 +99,7 @@ def p_phrase(value: float | None) -> str:
 
 def measured(measure: str, value: float | None) -> str:
     """Write a value of a measure with the digits that it deserves."""
-    if measure in ("accuracy", "confidence_share", "consistency"):
+    if measure in _PROPORTIONS:
         return proportion(value)
     return number(value, 1 if measure == "intuitiveness" else 2)
 

@@ -64,6 +64,8 @@ def answers(
             "correct": lower_chosen == lower_right,
             "confidence": confidence,
             "rt": random.lognormal(1.0, 0.4, len(p)),
+            "rating": np.nan,
+            "repeated_of": np.nan,
             "experiment": "simulated",
         }
     )

@@ -1,0 +1,110 @@
+"""What the rest of the report takes from signal detection, agreement and the mixed models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.analyse import Results
+from analysis.cells import conditions
+from analysis.figures_of_sensitivity import sensitivity
+from analysis.further import further_estimates, with_models
+from analysis.further_tables import further_context, primary_sentence
+from analysis.inference import TEST_COLUMNS, run_tests
+from analysis.intervals import Resamples
+from analysis.measures import ESTIMATE_COLUMNS
+from analysis.mixed_models import fit_models
+from analysis.style import drawing_style
+from tests.analysis.conftest import table_of
+from tests.analysis.observers import answers
+
+pytest.importorskip("gpboost", reason="gpboost has no wheel for this machine")
+
+
+def computed(trials: pd.DataFrame, bootstrap: int = 50) -> tuple[pd.DataFrame, pd.DataFrame]:
+    models = fit_models(trials)
+    people, units = (int(trials[c].max()) + 1 for c in ("participant_code", "unit_code"))
+    resamples = Resamples.draw(people, units, bootstrap, 1)
+    return further_estimates(trials, resamples, models, 1), with_models(run_tests(trials), models)
+
+
+def test_rows_keep_the_tables_contract() -> None:
+    numbers, tests = computed(table_of(6))
+    assert set(ESTIMATE_COLUMNS) <= set(numbers.columns)
+    assert set(TEST_COLUMNS) <= set(tests.columns)
+    assert {"d_prime", "criterion", "auroc2", "meta_d", "m_ratio", "agreement", "cohen_kappa",
+            "krippendorff_alpha", "glmm_sd"} <= set(numbers["measure"])  # fmt: skip
+    assert set(numbers["statistic"]) == {"mean", "median"}
+    assert set(numbers["trials"]) == {"all"}
+    texts = ["condition", "factor", "level", "factor2", "level2", "note"]
+    assert numbers[texts].map(lambda v: isinstance(v, str)).all().all()
+    for column in ("statistic", "p", "effect", "ci_low"):
+        assert tests[column].dtype == float
+    assert tests["primary"].sum() == 1
+    assert tests.loc[tests["primary"], "test"].item() == "glmm"
+
+
+def test_every_participant_has_a_row() -> None:
+    numbers, _ = computed(table_of(6))
+    own = numbers[(numbers["measure"] == "d_prime") & (numbers["factor"] == "participant")]
+    assert set(own["level"]) == {str(n) for n in range(1, 7)}
+    mean = numbers[(numbers["measure"] == "d_prime") & (numbers["factor"] == "")]
+    for _, row in mean.iterrows():
+        part = own[own["condition"] == row["condition"]]
+        assert part["estimate"].mean() == pytest.approx(row["estimate"])
+
+
+def test_without_a_model_the_papers_test_stays_primary() -> None:
+    trials = table_of(5, correct=lambda condition, unit: condition == "natural" or unit % 3 > 0)
+    numbers, tests = computed(trials)
+    assert not tests.loc[tests["test"] == "glmm", "p"].notna().all()
+    names = conditions(trials)
+    sentence = primary_sentence(numbers, tests, names)
+    assert tests["primary"].sum() <= 1
+    if not tests["primary"].any():
+        assert sentence == ""
+    elif tests.loc[tests["primary"], "test"].item() != "glmm":
+        assert "not defined for these data" in sentence
+
+
+@pytest.mark.parametrize(
+    ("person", "unit", "words"),
+    [(0.0, 1.2, "Units differ more"), (1.2, 0.0, "Participants differ at least as much")],
+)
+def test_says_what_differs_more(person: float, unit: float, words: str) -> None:
+    trials = answers(
+        np.random.default_rng(3), participants=14, units=14, participant_sd=person, unit_sd=unit,
+        d_prime={"synthetic": 1.0, "natural": 1.8},
+    )  # fmt: skip
+    numbers, tests = computed(trials)
+    sentence = primary_sentence(numbers, tests, conditions(trials))
+    assert sentence.startswith("Primary analysis: the logistic mixed model")
+    assert words in sentence
+
+
+def test_tables_and_figure_of_published_data(published_results: Results) -> None:
+    found = further_context(
+        published_results.estimates, published_results.tests, ["synthetic", "natural", "none"]
+    )
+    cells = {(row[0], row[1]): row for row in found["sensitivity"].rows}
+    assert cells["Sensitivity d′", "synthetic"][2].startswith("1.31 ±")
+    assert cells["Sensitivity d′", "natural"][2].startswith("1.97 ±")
+    # Participants saw different batches: no trial is shared.
+    assert not found["agreement"].rows
+    first = found["models"].rows[0]
+    assert first[2] == "odds ratio 0.35 [0.23, 0.54]"
+    assert first[4] == "< .001"
+    assert "Units differ more" in found["primary"]
+    with drawing_style():
+        picture = sensitivity(published_results.trials, published_results.estimates)
+    assert picture is not None
+    assert "synthetic 1.31" in picture.alt
+    assert "standard errors" in picture.caption
+
+
+def test_no_figure_of_nothing() -> None:
+    trials = table_of(3)
+    numbers, _ = computed(trials)
+    empty = numbers[numbers["measure"] == "agreement"]
+    assert sensitivity(trials, empty) is None
