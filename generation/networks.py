@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import copy
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -224,6 +225,16 @@ class Network:
         # Frozen weights: autograd then computes no gradient for them, about a third of the work.
         self._module.requires_grad_(False)
         self._architecture: Architecture = self._module
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Give every part of the network's module."""
+        yield from self._module.modules()
+
+    def altered(self, alter: Callable[[nn.Module], None]) -> Network:
+        """Copy the network and let `alter` change the copy's module in place."""
+        module = copy.deepcopy(self._module)
+        alter(module)
+        return Network(self.spec, module, self.device)
 
     def features(self, x: Tensor, layer: str) -> Tensor:
         """Pre-ReLU feature maps (N, C, h, w) of one layer; nothing beyond it is computed.

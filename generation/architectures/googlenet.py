@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generation.architectures.inception_v1 import branch_ranges
+from generation.architectures.rectification import rectified_branches
 from generation.torchvision_models import torchvision_models
 
 _WIDTHS = {
@@ -85,7 +86,7 @@ class GoogLeNet(nn.Module):  # type: ignore[misc]
                 missing.remove(name)
                 if not missing:
                     return
-            x = torch.cat([F.relu(branch) for branch in branches], dim=1)
+            x = rectified_branches(branches)
             if name in _POOLED_AFTER:
                 x = self.get_submodule(_POOLED_AFTER[name])(x)
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generation.architectures.local_response import local_response_normalisation
+from generation.architectures.rectification import rectified_branches
 
 CLASSES = 1008
 # Dropped when weights are loaded: heads that only training needed.
@@ -173,8 +174,7 @@ class InceptionV1(nn.Module):  # type: ignore[misc]
                 missing.remove(block.name)
                 if not missing:
                     return
-            # A ReLU a branch, as in the graph: redirected gradients depend on what one ReLU sees.
-            x = torch.cat([F.relu(branch) for branch in branches], dim=1)
+            x = rectified_branches(branches)
             if block.name in _POOLED_AFTER:
                 x = same_max_pool(x)
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from generation.architectures.rectification import rectified_maxima
+
 # (name, channels that enter, squeezed channels, channels of each of the two expand branches)
 FIRES = (
     ("fire2", 64, 16, 64),
@@ -75,8 +77,7 @@ class SqueezeNet(nn.Module):  # type: ignore[misc]
         missing = {name for name, *_ in FIRES} if wanted is None else set(wanted)
         if not missing:
             return
-        # Pooling and ReLU commute; pooled first, the ReLU has a quarter of the work.
-        x = F.relu(F.max_pool2d(self.conv1(x), 3, 2))
+        x = rectified_maxima(self.conv1(x), 3, 2)
         for name, *_ in FIRES:
             features = self.get_submodule(name)(x)
             if name in missing:
@@ -84,7 +85,7 @@ class SqueezeNet(nn.Module):  # type: ignore[misc]
                 missing.remove(name)
                 if not missing:
                     return
-            x = F.relu(F.max_pool2d(features, 3, 2) if name in _POOLED_AFTER else features)
+            x = rectified_maxima(features, 3, 2) if name in _POOLED_AFTER else F.relu(features)
 
     def classify(self, x: Tensor) -> Tensor:
         """Class scores (N, 1000) before the softmax, from preprocessed images (N, 3, H, W)."""

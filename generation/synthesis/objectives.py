@@ -1,6 +1,9 @@
-"""What is maximised: a channel's mean, and how different the images of a group are."""
+"""What is maximised: a unit's response, and how different the images of a group are."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,6 +31,105 @@ def channel_means(features: Tensor, channels: Tensor) -> Tensor:
     return features[groups, :, channels].float().mean(dim=(-2, -1))
 
 
+def neurons(features: Tensor, channels: Tensor) -> Tensor:
+    """Response of the middle position alone, as lucid's neuron objective: float32 (G, K).
+
+    The middle of an even number of positions is the one after it.
+
+    Parameters
+    ----------
+    features : Tensor
+        Pre-ReLU feature maps (G, K, C, h, w).
+    channels : Tensor
+        int64 (G,).
+    """
+    groups = torch.arange(len(features), device=features.device)
+    height, width = features.shape[-2:]
+    return features[groups, :, channels, height // 2, width // 2].float()
+
+
+def direction_means(features: Tensor, directions: Tensor) -> Tensor:
+    """Spatial mean of the inner product with a direction among the channels: float32 (G, K).
+
+    Parameters
+    ----------
+    features : Tensor
+        Pre-ReLU feature maps (G, K, C, h, w).
+    directions : Tensor
+        float32 (G, C), one a group, used as they are (not normalised).
+    """
+    return torch.einsum("gkc,gc->gk", features.float().mean(dim=(-2, -1)), directions)
+
+
+class _Similarity(torch.autograd.Function):  # type: ignore[misc]
+    """Similarity and its gradient in closed form.
+
+    Of the two ways the one with the smaller matrices: Gram matrices of C x C, or, as
+    ``<F_i F_i^T, F_j F_j^T> = |F_i^T F_j|^2``, products of all K P positions with one another.
+    The gradient is one matrix product and no pass over the matrices' elements more than needed.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        # rows: (G, K, P, C)
+        _, images, positions, channels = rows.shape
+        if images * positions < channels:
+            value, coefficient = _by_positions(rows)
+        else:
+            value, coefficient = _by_channels(rows)
+        ctx.save_for_backward(rows, coefficient)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        rows, coefficient = ctx.saved_tensors
+        if coefficient.dim() == 3:
+            flat = coefficient @ rows.flatten(1, 2)
+            found = flat.view(rows.shape)
+        else:
+            found = rows @ coefficient
+        return found.mul_(gradient.view(-1, 1, 1, 1))
+
+
+def _by_channels(rows: Tensor) -> tuple[Tensor, Tensor]:
+    images = rows.shape[1]
+    gram = rows.transpose(-1, -2) @ rows
+    flat = gram.flatten(-2)
+    # Dot products, so that no matrix of squares is written.
+    squares = torch.linalg.vecdot(flat, flat)
+    inverse = torch.rsqrt(squares.clamp_min(EPSILON))
+    flat.mul_(inverse[..., None])
+    together = flat.sum(dim=1)
+    own = squares * inverse.square()
+    with_all = torch.einsum("gkx,gx->gk", flat, together)
+    others = with_all - own
+    value = others.sum(dim=1) / images
+    # The length of a Gram matrix below epsilon is not divided by, so has no part in the gradient.
+    share = torch.where(squares > EPSILON, others, 0.0)
+    scale = 4 * inverse / images
+    weight = (-scale * (1 + share))[..., None]
+    flat.mul_(weight).addcmul_(together[:, None], scale[..., None])
+    return value, gram
+
+
+def _by_positions(rows: Tensor) -> tuple[Tensor, Tensor]:
+    groups, images, positions, _ = rows.shape
+    flat = rows.flatten(1, 2)
+    products = flat @ flat.transpose(-1, -2)
+    blocks = products.view(groups, images, positions, images, positions)
+    pairs = blocks.square().sum(dim=(2, 4))
+    squares = pairs.diagonal(dim1=-2, dim2=-1)
+    inverse = torch.rsqrt(squares.clamp_min(EPSILON))
+    alike = pairs * inverse[:, :, None] * inverse[:, None, :]
+    others = alike.sum(dim=2) - alike.diagonal(dim1=-2, dim2=-1)
+    value = others.sum(dim=1) / images
+    weight = inverse[:, :, None] * inverse[:, None, :]
+    own = torch.where(squares > EPSILON, -others * inverse.square(), 0.0)
+    weight = torch.diagonal_scatter(weight, own, dim1=-2, dim2=-1) * (4 / images)
+    blocks.mul_(weight[:, :, None, :, None])
+    return value, products
+
+
 def similarity(features: Tensor) -> Tensor:
     """How alike the images of a group are in what the layer's channels do together.
 
@@ -43,24 +145,21 @@ def similarity(features: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        float32 (G,), between 0 and K - 1 (a Gram matrix has no negative inner products).
-
-    Notes
-    -----
-    The sum over pairs is ``|sum_i g_i|^2 - sum_i |g_i|^2``: one pass over the images instead of
-    one over the pairs.
+        float32 (G,), between 0 and K - 1 (a Gram matrix has no negative inner products);
+        differentiable once.
     """
-    flat = features.flatten(-2)
-    gram = (flat @ flat.transpose(-1, -2)).float().flatten(-2)
-    squares = gram.square().sum(dim=-1, keepdim=True)
-    unit = gram * torch.rsqrt(squares.clamp_min(EPSILON))
-    together = unit.sum(dim=1).square().sum(dim=-1)
-    alone = unit.square().sum(dim=(-2, -1))
-    return (together - alone) / features.shape[1]
+    rows = features.float().flatten(-2).transpose(-1, -2)
+    value: Tensor = _Similarity.apply(rows)
+    return value
 
 
 def objective(
-    features: Tensor, channels: Tensor, signs: Tensor, diversity_weights: Tensor
+    features: Tensor,
+    channels: Tensor,
+    signs: Tensor,
+    diversity_weights: Tensor,
+    kind: str = "channel",
+    directions: Sequence[Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Give what is maximised and the activation within it, for each group.
 
@@ -75,6 +174,10 @@ def objective(
         changes its sign: diversity is wanted either way.
     diversity_weights : Tensor
         float32 (G,), 0 or more.
+    kind : {"channel", "neuron", "direction"}
+        What of the layer counts as activation.
+    directions : sequence of Tensor, optional
+        For a direction: float32 (C,) a group.
 
     Returns
     -------
@@ -83,7 +186,13 @@ def objective(
     activation : Tensor
         float32 (G,), the mean activation of the group's images.
     """
-    activation = channel_means(features, channels).mean(dim=1)
+    if kind == "direction":
+        if directions is None:
+            raise AssertionError("a direction objective needs directions")
+        responses = direction_means(features, torch.stack(list(directions)))
+    else:
+        responses = (neurons if kind == "neuron" else channel_means)(features, channels)
+    activation = responses.mean(dim=1)
     value = signs * activation
     if features.shape[1] > 1 and bool((diversity_weights > 0).any()):
         value = value - diversity_weights * similarity(features)

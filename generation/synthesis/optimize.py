@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,74 +12,46 @@ import torch
 from torch import Tensor
 
 from generation.networks import Network
+from generation.synthesis.flatness import Flatness
+from generation.synthesis.lean_network import LeanNetwork
+from generation.synthesis.maco import MacoImages, RandomCrops
+from generation.synthesis.measuring import as_shown, measure
+from generation.synthesis.memory import Passes
 from generation.synthesis.objectives import objective
-from generation.synthesis.parametrization import FourierImages, initial_spectrum
-from generation.synthesis.transforms import (
-    RandomTransforms,
-    TransformSettings,
-    draw_group,
-    draw_scales,
-)
+from generation.synthesis.parametrization import FourierImages
+from generation.synthesis.pixels import PixelImages
+from generation.synthesis.redirection import redirecting
+from generation.synthesis.regularizers import l2, total_variation
+from generation.synthesis.settings import Optimized, Settings, Target, rate
+from generation.synthesis.transforms import RandomTransforms, draw_group, draw_scales
+from house.errors import UserError
 from house.seeds import generator
 
+__all__ = [
+    "Optimized",
+    "Settings",
+    "Target",
+    "as_shown",
+    "measure",
+    "optimize",
+    "rate",
+    "resolve_precision",
+]
 
-@dataclass(frozen=True)
-class Target:
-    """One unit's images of one sign: a group of the batch.
-
-    Attributes
-    ----------
-    sign : int
-        0 = minimise, 1 = maximise.
-    diversity : float
-        Weight of the similarity that is subtracted from the objective, in units of activation.
-    """
-
-    unit_id: str
-    channel: int
-    sign: int
-    diversity: float
+# Gradients by single pixels are smaller than the smallest 16-bit float.
+_FLOAT16_SCALE = 4096.0
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How images are optimised; see `generation.recipe.Synthesis` for meanings and defaults."""
+class Parametrization(Protocol):
+    """What is optimised, and the map from it to images."""
 
-    images: int
-    canvas: int
-    crop: int
-    steps: int
-    learning_rate: float
-    schedule: str
-    sd: float
-    transforms: TransformSettings
-    precision: str
-    curve_every: int
+    def initial(self, rng: np.random.Generator, images: int, sd: float) -> npt.NDArray[np.float32]:
+        """Draw the parameters of several images; the images' axis comes first."""
+        ...
 
-    @property
-    def curve_steps(self) -> list[int]:
-        """Updates at which the activation is recorded: every so many, and the last."""
-        steps = list(range(0, self.steps, self.curve_every))
-        return steps if steps[-1] == self.steps - 1 else [*steps, self.steps - 1]
-
-
-@dataclass(frozen=True)
-class Optimized:
-    """Images of one target.
-
-    Attributes
-    ----------
-    images : ndarray of uint8, shape (K, size, size, 3)
-        As shown: border cropped, values cut (not rounded) to integers as published.
-    activations : ndarray of float32, shape (K,)
-        Measured on exactly these images.
-    curve : ndarray of float32, shape (C,)
-        Mean activation by the transformed images before the update of each curve step.
-    """
-
-    images: npt.NDArray[np.uint8]
-    activations: npt.NDArray[np.float32]
-    curve: npt.NDArray[np.float32]
+    def __call__(self, parameters: Tensor) -> Tensor:
+        """Render RGB images (N, 3, H, H) in [0, 1]."""
+        ...
 
 
 def optimize(
@@ -89,11 +61,14 @@ def optimize(
     settings: Settings,
     seed: int,
     on_step: Callable[[], None] = lambda: None,
+    magnitude: npt.NDArray[np.float32] | None = None,
 ) -> list[Optimized]:
     """Make the images of several targets of one layer.
 
     The targets' objectives are added up; as no target's objective depends on another's
-    parameters and Adam works on every parameter by itself, each gets what it would get alone.
+    parameters and the optimiser works on every parameter by itself, each gets what it would get
+    alone: to the last bit where a pass takes one target (the default on processors), and up to
+    the order of a library's sums where it takes several.
 
     Parameters
     ----------
@@ -106,130 +81,223 @@ def optimize(
     settings : Settings
         How.
     seed : int
-        Root of all draws: the initial spectra, crops and angles of a target depend on it, the
+        Root of all draws: the initial parameters, crops and angles of a target depend on it, the
         unit and the sign; the scale of a step on it alone.
     on_step : callable
-        Called after every update.
+        Called `settings.steps` times.
+    magnitude : ndarray of float32, optional
+        For MACO; see `generation.synthesis.maco.natural_magnitude`.
 
     Returns
     -------
     list of Optimized
         In the order of `targets`.
+
+    Raises
+    ------
+    UserError
+        If one target does not fit into memory, or numbers became infinite.
     """
     device = network.device
-    # A GPU takes all at once; a processor's caches and memory prefer one target after another.
-    size = len(targets) if device.type == "cuda" else 1
-    chunks = [
-        _Chunk(targets[start : start + size], settings, seed, device)
-        for start in range(0, len(targets), size)
-    ]
-    render = FourierImages(settings.canvas, device)
-    transform = RandomTransforms(settings.transforms, device)
-    scales = draw_scales(settings.transforms, settings.steps, seed)
-    adam = torch.optim.Adam(
-        [chunk.spectrum for chunk in chunks],
-        lr=settings.learning_rate,
-        betas=(0.9, 0.999),
-        eps=1e-8,
+    render = _parametrization(settings, device, magnitude)
+    groups = [_Group(target, settings, seed, render, device) for target in targets]
+    network_pass = _Pass(
+        LeanNetwork(network, layer, settings.precision, settings.compiled),
+        render,
+        settings,
+        seed,
+        device,
     )
+    passes = Passes(device, settings.targets_per_pass)
+    optimizer = _optimizer([group.parameters for group in groups], settings)
     curve: list[npt.NDArray[np.float32]] = []
     recorded = set(settings.curve_steps)
     for step in range(settings.steps):
-        adam.param_groups[0]["lr"] = settings.learning_rate * rate(settings, step)
-        adam.zero_grad(set_to_none=True)
-        activations = []
-        for chunk in chunks:
-            images = render(chunk.spectrum).unflatten(0, chunk.shape)
-            images = transform(images, chunk.draws, int(scales[step]), step).flatten(0, 1)
-            features = _features(network, images, layer, settings.precision)
-            values, means = objective(
-                features.unflatten(0, chunk.shape), chunk.channels, chunk.signs, chunk.weights
-            )
-            (-values.sum()).backward()
-            activations.append(means.detach())
-        adam.step()
+        active = [group for group in groups if not group.finished]
+        if active:
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = settings.learning_rate * rate(settings, step)
+            passes.run(active, lambda batch: network_pass(batch, step))  # noqa: B023
+            for group in active:
+                group.updates += 1
+                group.watch()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         if step in recorded:
-            curve.append(torch.cat(activations).cpu().numpy().astype(np.float32))
+            found = torch.stack([group.activation for group in groups])
+            curve.append(found.cpu().numpy().astype(np.float32))
         on_step()
-
     curves = np.stack(curve, axis=1)
-    results: list[Optimized] = []
-    for chunk in chunks:
-        shown = as_shown(render(chunk.spectrum.detach()), settings.crop)
-        for index, target in enumerate(chunk.targets):
-            images = shown[index * settings.images : (index + 1) * settings.images]
-            activation = measure(network, images, layer)[:, target.channel]
-            results.append(Optimized(images, activation, curves[len(results)]))
-    return results
+    return [
+        _finish(network, layer, group, render, settings, values)
+        for group, values in zip(groups, curves, strict=True)
+    ]
 
 
-class _Chunk:
-    """Targets of one forward and backward pass, with their parameters and draws."""
+class _Group:
+    """A target's parameters, draws and state."""
 
     def __init__(
-        self, targets: Sequence[Target], settings: Settings, seed: int, device: torch.device
+        self,
+        target: Target,
+        settings: Settings,
+        seed: int,
+        render: Parametrization,
+        device: torch.device,
     ) -> None:
-        self.targets = targets
-        self.shape = (len(targets), settings.images)
-        names = [(target.unit_id, target.sign) for target in targets]
-        self.draws = [
-            draw_group(settings.transforms, settings.steps, seed, *name) for name in names
-        ]
-        spectra = [
-            initial_spectrum(
-                generator(seed, "spectrum", *name), settings.images, settings.canvas, settings.sd
-            )
-            for name in names
-        ]
-        self.spectrum = torch.from_numpy(np.concatenate(spectra)).to(device).requires_grad_(True)
-        self.channels = torch.tensor([target.channel for target in targets], device=device)
-        self.signs = torch.tensor([2.0 * target.sign - 1.0 for target in targets], device=device)
-        self.weights = torch.tensor([target.diversity for target in targets], device=device)
+        self.target = target
+        self.name = (target.unit_id, target.sign)
+        self.draws = draw_group(settings.transforms, settings.steps, seed, *self.name)
+        rng = generator(seed, "spectrum", *self.name)
+        drawn = render.initial(rng, settings.images, settings.sd)
+        self.parameters = torch.from_numpy(drawn).to(device).requires_grad_(True)
+        self.activation = torch.zeros((), device=device)
+        self.updates = 0
+        self.finished = False
+        self._flatness = Flatness(settings.flatness) if settings.flatness else None
+        self._spectral = settings.parametrization == "fourier"
+
+    def watch(self) -> None:
+        """See whether the gradient has become flat; this update is then the last."""
+        if self._flatness is None or self.parameters.grad is None:
+            return
+        gradient = self.parameters.grad
+        if self._spectral:
+            gradient = torch.fft.irfft2(torch.view_as_complex(gradient), norm="ortho")
+        length = float(gradient.flatten(1).norm(dim=1).max())
+        self.finished = self._flatness.reached(length)
 
 
-def rate(settings: Settings, step: int) -> float:
-    """Share of the learning rate that a step has: 1, or falling to 0 on half a cosine."""
-    if settings.schedule == "constant":
-        return 1.0
-    return 0.5 * (1.0 + math.cos(math.pi * step / settings.steps))
+class _Pass:
+    """One forward and backward pass of the network over some groups."""
+
+    def __init__(
+        self,
+        network: LeanNetwork,
+        render: Parametrization,
+        settings: Settings,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._network = network
+        self._render = render
+        self._settings = settings
+        self._device = device
+        self._transform = RandomTransforms(settings.transforms, device)
+        self._scales = draw_scales(settings.transforms, settings.steps, seed)
+        self._crops = (
+            RandomCrops(settings.crops, device, settings.steps, seed) if settings.crops else None
+        )
+        self._loss_scale = _FLOAT16_SCALE if settings.precision == "float16" else 1.0
+
+    def __call__(self, groups: Sequence[_Group], step: int) -> None:
+        """Leave each group's gradient and mean activation with it."""
+        settings = self._settings
+        for group in groups:
+            # What an earlier, failed pass may have left.
+            group.parameters.grad = None
+        every = [group.parameters for group in groups]
+        images = self._render(every[0] if len(every) == 1 else torch.cat(every))
+        grouped = images.unflatten(0, (len(groups), settings.images))
+        seen = grouped
+        if self._crops is not None:
+            seen = self._crops(seen, [group.name for group in groups], step)
+        else:
+            draws = [group.draws for group in groups]
+            seen = self._transform(seen, draws, int(self._scales[step]), step)
+        flat = seen.flatten(0, 1)
+        if step < settings.redirected_updates:
+            with redirecting(step, settings.redirected_updates):
+                features = self._network.eager(flat)
+            # The objective is outside: it has no ReLU, and catching calls takes time.
+        else:
+            features = self._network(flat)
+        features = features.unflatten(0, seen.shape[:2])
+        values, activations = objective(
+            features,
+            torch.tensor([group.target.channel for group in groups], device=self._device),
+            torch.tensor([2.0 * group.target.sign - 1 for group in groups], device=self._device),
+            torch.tensor([group.target.diversity for group in groups], device=self._device),
+            settings.objective,
+            self._directions(groups, features.shape[2]),
+        )
+        loss = -values.sum() + self._penalties(grouped)
+        (loss * self._loss_scale).backward()
+        for group, activation in zip(groups, activations.detach(), strict=True):
+            group.activation = activation
+            if self._loss_scale != 1 and group.parameters.grad is not None:
+                group.parameters.grad.div_(self._loss_scale)
+
+    def _penalties(self, grouped: Tensor) -> Tensor | float:
+        settings = self._settings
+        penalty: Tensor | float = 0.0
+        for weight, measured in ((settings.total_variation, total_variation), (settings.l2, l2)):
+            if weight:
+                # A mean over a group's images, as the activation is, and a sum over groups.
+                penalty = penalty + weight * measured(grouped.flatten(0, 1)).sum() / settings.images
+        return penalty
+
+    def _directions(self, groups: Sequence[_Group], channels: int) -> list[Tensor] | None:
+        if self._settings.objective != "direction":
+            return None
+        directions = []
+        for group in groups:
+            direction = torch.zeros(channels, device=self._device)
+            for channel, weight in group.target.direction:
+                direction[channel] = weight
+            directions.append(direction)
+        return directions
 
 
-def as_shown(images: Tensor, crop: int) -> npt.NDArray[np.uint8]:
-    """Cut the border off and store as a picture.
-
-    Parameters
-    ----------
-    images : Tensor
-        float (N, 3, H, H) in [0, 1].
-    crop : int
-        Pixels of border at each side.
-
-    Returns
-    -------
-    ndarray of uint8, shape (N, H - 2 crop, H - 2 crop, 3)
-    """
-    side = images.shape[-1] - 2 * crop
-    inner = images[..., crop : crop + side, crop : crop + side]
-    pixels = (inner * 255).clamp(0, 255).to(torch.uint8)
-    return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy(), dtype=np.uint8)
+def _parametrization(
+    settings: Settings, device: torch.device, magnitude: npt.NDArray[np.float32] | None
+) -> Parametrization:
+    if settings.parametrization == "pixels":
+        return PixelImages(settings.canvas, device)
+    if settings.parametrization == "maco":
+        if magnitude is None:
+            raise AssertionError("MACO needs the magnitude of photographs")
+        return MacoImages(settings.canvas, device, magnitude)
+    return FourierImages(settings.canvas, device)
 
 
-def measure(network: Network, images: npt.NDArray[np.uint8], layer: str) -> npt.NDArray[np.float32]:
-    """Activations (N, C) of a layer's units for uint8 images (N, H, W, 3), in 32-bit floats."""
-    found = []
-    # One image a pass: the last bits must not depend on how many are measured together.
-    for image in images:
-        x = torch.from_numpy(image).to(network.device).permute(2, 0, 1)[None].float() / 255
-        found.append(network.activations(x, [layer])[layer])
-    return np.asarray(torch.cat(found).cpu().numpy(), dtype=np.float32)
+def _optimizer(parameters: Iterable[Tensor], settings: Settings) -> torch.optim.Optimizer:
+    parameters = list(parameters)
+    if settings.optimizer == "nadam":
+        return torch.optim.NAdam(parameters, lr=settings.learning_rate)
+    options: dict[str, Any] = {"lr": settings.learning_rate, "betas": (0.9, 0.999), "eps": 1e-8}
+    try:
+        return torch.optim.Adam(parameters, fused=True, **options)
+    except RuntimeError:
+        # Older torch has it on GPUs alone.
+        return torch.optim.Adam(parameters, **options)
 
 
-def _features(network: Network, images: Tensor, layer: str, precision: str) -> Tensor:
-    images = images.contiguous(memory_format=torch.channels_last)
-    if precision == "float32":
-        return network.features(images, layer)
-    with torch.autocast(network.device.type, dtype=torch.bfloat16):
-        return network.features(images, layer)
+def _finish(
+    network: Network,
+    layer: str,
+    group: _Group,
+    render: Parametrization,
+    settings: Settings,
+    curve: npt.NDArray[np.float32],
+) -> Optimized:
+    with torch.no_grad():
+        rendered = render(group.parameters)
+    if not bool(torch.isfinite(rendered).all()):
+        raise UserError(
+            f"the images of {group.target.unit_id} became infinite numbers",
+            remedy="Lower the learning rate or the weight of diversity, or take another precision.",
+        )
+    images = as_shown(rendered, settings.crop)
+    activations = measure(network, images, layer)[:, group.target.channel]
+    made = Optimized(images, activations, curve, group.updates)
+    return in_order(made, group.target.sign) if settings.sort else made
+
+
+def in_order(made: Optimized, sign: int) -> Optimized:
+    """Sort a target's images by their measured activation, the most extreme first."""
+    order = np.argsort(made.activations if sign == 0 else -made.activations, kind="stable")
+    return replace(made, images=made.images[order], activations=made.activations[order])
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:

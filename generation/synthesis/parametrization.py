@@ -69,6 +69,10 @@ class FourierImages:
         self._scale = torch.from_numpy(spectrum_scale(size) / 4)[..., None].to(device)
         self._colours = torch.from_numpy(colour_matrix()).to(device)
 
+    def initial(self, rng: np.random.Generator, images: int, sd: float) -> npt.NDArray[np.float32]:
+        """Draw parameters; see `initial_spectrum`."""
+        return initial_spectrum(rng, images, self.size, sd)
+
     def __call__(self, spectrum: Tensor) -> Tensor:
         """Render.
 
