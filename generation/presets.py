@@ -41,6 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "diversity": 0.0,
         "diversity_unit": "activation",
         "transforms": {
+            "pad": 12,
             "jitter_before": 8,
             "scales": [1 + (index - 5) / 50 for index in range(11)],
             "angles": _LUCID_ANGLES,

@@ -36,6 +36,7 @@ class _Part(BaseModel):
 class Transforms(_Part):
     """Random transforms of synthesis, in this order; defaults as published."""
 
+    pad: int = Field(default=0, ge=0)
     jitter_before: int = Field(default=16, ge=0)
     scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field(
         default=(1.0, 0.975, 1.025, 0.95, 1.05), min_length=1
@@ -107,7 +108,7 @@ class Synthesis(_Part):
 
     @model_validator(mode="after")
     def _sizes(self) -> Synthesis:
-        smallest = self.canvas - self.transforms.jitter_before
+        smallest = self.canvas + 2 * self.transforms.pad - self.transforms.jitter_before
         smallest = scaled_size(smallest, min(self.transforms.scales)) if smallest > 0 else 0
         smallest -= self.transforms.jitter_after
         if smallest < SMALLEST_INPUT:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from house.seeds import generator
@@ -31,12 +32,15 @@ class TransformSettings:
         Factors of the resize, one of them a step.
     angles : tuple of float
         Degrees of the rotation, counter-clockwise, one of them a step and group.
+    pad : int
+        Pixels of mid-grey border that are put round the picture before all this.
     """
 
     jitter_before: int
     scales: tuple[float, ...]
     angles: tuple[float, ...]
     jitter_after: int
+    pad: int = 0
 
 
 @dataclass(frozen=True)
@@ -237,6 +241,8 @@ class RandomTransforms:
         settings = self.settings
         made = []
         for group, drawn in zip(images, draws, strict=True):
+            if settings.pad:
+                group = F.pad(group, (settings.pad,) * 4, value=0.5)
             picture = jitter(group, settings.jitter_before, *drawn.before[step])
             # Pixel by pixel, all images' values side by side: resize and rotation then move
             # whole rows of memory, several times faster than single numbers.

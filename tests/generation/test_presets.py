@@ -37,7 +37,7 @@ def test_lucids_own_figures() -> None:
     assert (found.canvas, found.crop, found.steps, found.learning_rate) == (128, 0, 512, 0.05)
     assert (found.diversity, found.sd) == (0, 0.01)
     transforms = found.transforms
-    assert (transforms.jitter_before, transforms.jitter_after) == (8, 4)
+    assert (transforms.pad, transforms.jitter_before, transforms.jitter_after) == (12, 8, 4)
     assert transforms.scales == pytest.approx(
         (0.9, 0.92, 0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06, 1.08, 1.1)
     )

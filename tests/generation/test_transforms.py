@@ -81,14 +81,18 @@ def test_rotation_equals_its_twin(degrees: float, size: int) -> None:
     assert different <= (size if degrees == 90 else 0)
 
 
-@pytest.mark.parametrize("scale_index", range(5))
-def test_the_whole_chain_equals_its_twins(scale_index: int) -> None:
-    settings = TransformSettings(6, PUBLISHED.scales, PUBLISHED.angles, 3)
+@pytest.mark.parametrize(("scale_index", "pad"), [*((index, 0) for index in range(5)), (3, 5)])
+def test_the_whole_chain_equals_its_twins(scale_index: int, pad: int) -> None:
+    settings = TransformSettings(6, PUBLISHED.scales, PUBLISHED.angles, 3, pad)
     draws = [draw_group(settings, 4, 7, "a", 0), draw_group(settings, 4, 7, "b", 1)]
     images = np.random.default_rng(0).random((2, 2, 3, 40, 40)).astype(np.float32)
     transform = RandomTransforms(settings, torch.device("cpu"))
     step = 2
-    made = transform(torch.from_numpy(images), draws, scale_index, step).numpy()
+    inner = images[..., pad : 40 - pad, pad : 40 - pad].copy()
+    made = transform(torch.from_numpy(inner), draws, scale_index, step).numpy()
+    if pad:
+        images = np.full_like(images, 0.5)
+        images[..., pad : 40 - pad, pad : 40 - pad] = inner
     for g, drawn in enumerate(draws):
         for k in range(2):
             for c in range(3):
