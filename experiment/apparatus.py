@@ -89,7 +89,7 @@ def open_apparatus(options: Options, plan: Plan, protocol: Protocol, stack: Exit
         responses = KeyboardResponses(options.keyboard, pointer)
     else:
         observer = named_observer(
-            options.observer, plan.seed, plan.participant, plan.session, options.answers
+            options.observer, plan.seed, plan.participant, plan.session, options.answers, plan
         )
         responses = ObserverResponses(observer, stage.now, options.pace)
     stack.callback(responses.close)

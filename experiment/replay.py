@@ -9,7 +9,7 @@ from typing import Any
 from experiment.observers import OBSERVERS, Answer, Observer, Rating, Side, make_observer
 from house.errors import UserError
 from house.names import nearest
-from participants import DataFolder, PlannedTrial
+from participants import DataFolder, Plan, PlannedTrial
 from participants.table import Row
 
 CONFIDENCE_RT = 0.5
@@ -20,10 +20,11 @@ class Replay:
     """Gives the answers of a trial table again.
 
     A trial takes the recorded answer to the same unit in a trial of the same type, condition and
-    scheme; with none (practice and catch units differ between banks) the one of the same trial
-    type and condition whose turn it is by the trial's number. It is right where the record was
-    right, on whichever side that is now, so any plan can be replayed. The answer to a trial
-    depends on nothing but the trial: a resumed session is answered like a whole one.
+    scheme. With none (units differ between banks) it takes one of the same trial type and
+    condition: in the order of the plan, once `follow` was told of it, else by the trial's number.
+    It is right where the record was right, on whichever side that is now, so any plan can be
+    replayed. Nothing depends on what was answered before: a resumed session is answered like a
+    whole one.
 
     Parameters
     ----------
@@ -44,15 +45,33 @@ class Replay:
         self._source = source
         self._by_unit: dict[tuple[str, str, str, str], Row] = {}
         self._by_type: dict[tuple[str, str], list[Row]] = {}
+        self._by_trial: dict[int, Row] = {}
         for row in rows:
             answered = row["correct"] is not None and row["rt"] is not None
             if not answered and row["rating"] is None:
                 continue
-            kind = (row["trial_type"], row["condition"])
+            kind = (row["trial_type"], row["condition"] or "")
             self._by_unit.setdefault((*kind, row["scheme"], row["unit"]), row)
             self._by_type.setdefault(kind, []).append(row)
         if not self._by_type:
             raise UserError("there are no answers to replay", where="--answers")
+
+    def follow(self, plan: Plan) -> Replay:
+        """Share out what other units' trials of a plan were answered, each row once."""
+        others: dict[tuple[str, str], list[int]] = {}
+        taken: set[int] = set()
+        for trial in plan.trials():
+            same = self._same_unit(trial)
+            if same is None:
+                others.setdefault(_kind(trial), []).append(trial.trial)
+            else:
+                taken.add(id(same))
+        for kind, numbers in others.items():
+            rows = self._by_type.get(kind, [])
+            free = [row for row in rows if id(row) not in taken] or rows
+            if free:
+                self._by_trial |= {n: free[i % len(free)] for i, n in enumerate(numbers)}
+        return self
 
     def answer(self, trial: PlannedTrial) -> Answer:
         """Answer as the record did.
@@ -81,20 +100,28 @@ class Replay:
         """Give the name and whose answers these are."""
         return {"name": self.name, **self._source}
 
+    def _same_unit(self, trial: PlannedTrial) -> Row | None:
+        return self._by_unit.get((*_kind(trial), trial.scheme, trial.unit))
+
     def _row(self, trial: PlannedTrial) -> Row:
-        kind = (trial.trial_type, trial.condition)
-        same = self._by_unit.get((*kind, trial.scheme, trial.unit))
-        if same is not None:
-            return same
-        others = self._by_type.get(kind)
+        row = self._same_unit(trial) or self._by_trial.get(trial.trial)
+        if row is not None:
+            return row
+        others = self._by_type.get(_kind(trial))
         if not others:
+            of = f" of the condition {trial.condition}" if trial.condition else ""
             raise UserError(
-                f"no {trial.trial_type} trial of the condition {trial.condition} was recorded "
-                f"that trial {trial.trial} could be answered from",
+                f"no {trial.trial_type} trial{of} was recorded that trial {trial.trial} could be "
+                "answered from",
                 where="--answers",
                 remedy="Replay a session of a protocol with the same conditions and trial types.",
             )
         return others[(trial.trial - 1) % len(others)]
+
+
+def _kind(trial: PlannedTrial) -> tuple[str, str]:
+    # What a plan leaves empty is missing in a table.
+    return trial.trial_type, trial.condition or ""
 
 
 NAMES = (*OBSERVERS, Replay.name)
@@ -135,7 +162,12 @@ def replay_of(answers: Path, participant: int) -> Replay:
 
 
 def named_observer(
-    name: str, seed: int, participant: int, session: int = 1, answers: Path | None = None
+    name: str,
+    seed: int,
+    participant: int,
+    session: int = 1,
+    answers: Path | None = None,
+    plan: Plan | None = None,
 ) -> Observer:
     """Make a simulated participant, a replayed one included.
 
@@ -145,6 +177,8 @@ def named_observer(
         See `observers.make_observer`.
     answers : Path, optional
         Data set whose answers "replay" gives.
+    plan : Plan, optional
+        What it will answer.
 
     Raises
     ------
@@ -167,4 +201,5 @@ def named_observer(
             where="--answers",
             remedy="Name the folder of a data set: --answers FOLDER.",
         )
-    return replay_of(answers, participant)
+    replay = replay_of(answers, participant)
+    return replay if plan is None else replay.follow(plan)

@@ -86,9 +86,8 @@ def simulate(
                 provenance=provenance,
                 answers=answers,
             )
-            folder = _walk(
-                data, chosen, texts, named_observer(observer, seed, participant, answers=answers)
-            )
+            made = named_observer(observer, seed, participant, 1, answers, chosen.plan)
+            folder = _walk(data, chosen, texts, made)
             syncing.append(disk.submit(folder.sync))
             folders.append(folder)
             advance()

@@ -138,12 +138,17 @@ class StimulusBank:
     @property
     def n_batches(self) -> int:
         """Number of disjoint sets of natural images of a unit."""
-        return int(self._file["natural/batches"].shape[2])
+        return int(self._batches.shape[2])
 
     @property
     def batch_size(self) -> int:
         """Number of natural images of a unit, sign and batch, the query included."""
-        return int(self._file["natural/batches"].shape[3])
+        return int(self._batches.shape[3])
+
+    @cached_property
+    def _batches(self) -> npt.NDArray[np.int32]:
+        # A few kilobytes a unit, of which every plan asks for many.
+        return np.asarray(self._file["natural/batches"][()], dtype=np.int32)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
@@ -219,7 +224,7 @@ class StimulusBank:
                 f"this bank has batches 0 to {self.n_batches - 1}, not {batch}",
                 where=str(self.path),
             )
-        rows = self._file["natural/batches"][self.row(unit_id), SIGNS.index(sign), batch]
+        rows = self._batches[self.row(unit_id), SIGNS.index(sign), batch]
         return tuple(schema.natural_id(int(row)) for row in rows)
 
     def synthetic(self, unit_id: str, sign: Sign) -> tuple[str, ...]:

@@ -90,6 +90,10 @@ def test_published_answers_are_taken_in_turn(bank_path: Path, tmp_path: Path) ->
         assert answer.rt == 0.0  # a published time below zero cannot be pressed
         assert answer.confidence_rt == 0.5
         assert observer.answer(trial) == answer
+    plan = DataFolder(tmp_path / "x").find(1, 1).plan
+    followed = named_observer("replay", 0, 1, answers=root, plan=plan)
+    # In the plan's order, each answer once before any comes again.
+    assert [followed.answer(trial).confidence for trial in trials] == [1, 2, 3, 1][: len(trials)]
     other = trials[0].model_copy(update={"condition": "synthetic"})
     with pytest.raises(UserError, match="no main trial of the condition synthetic"):
         observer.answer(other)
@@ -115,5 +119,7 @@ def test_ratings_are_replayed(bank_path: Path, tmp_path: Path) -> None:
     observer = Replay([{**row, "rating": -37.5, "rt": 4.25}], {})
     rating = observer.rate(shown)
     assert (rating.rating, rating.rt) == (-37.5, 4.25)
+    anywhere = Replay([{**row, "condition": None, "rating": 80.0, "rt": 1.0}], {})
+    assert anywhere.rate(shown.model_copy(update={"condition": ""})).rating == 80.0
     with pytest.raises(UserError, match="no intuitiveness trial of the condition synthetic"):
         observer.rate(shown.model_copy(update={"condition": "synthetic"}))
