@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ ALGORITHM = 1
 _CHECKING = "checking the network"
 # Photographs with labels among the embedded ones, about: what the check costs.
 _LABELLED = 112
+# So many photographs are enough for a mean spectrum.
+_ESTIMATED_FROM = 512
 
 
 @dataclass(frozen=True)
@@ -168,9 +171,15 @@ def build(
             units,
             exemplars.spans(),
             precision,
-            {**base, "synthesis": recipe.synthesis.model_dump(mode="json"), "precision": precision},
+            {
+                **base,
+                "synthesis": recipe.synthesis.model_dump(mode="json"),
+                "precision": precision,
+                **(photographs if recipe.synthesis.parametrization == "maco" else {}),
+            },
             work,
             reporter,
+            lambda: _some(pool),
         )
         beating = _share_beating(means, exemplars.spans())
         provenance = {
@@ -212,6 +221,14 @@ def build(
         content_sha256 = _verify(out, reporter)
     work.remove()
     return Built(out, content_sha256, True, beating)
+
+
+def _some(pool: Pool) -> Iterator[npt.NDArray[np.uint8]]:
+    """Give photographs spread over the pool, for what is estimated from them."""
+    spread = np.linspace(0, len(pool) - 1, min(len(pool), _ESTIMATED_FROM))
+    for index in np.unique(spread.astype(int)).tolist():
+        if index not in pool.unreadable:
+            yield pool.image(index)[0]
 
 
 def _existing(out: Path, build_key: str, replace: bool) -> Built | None:

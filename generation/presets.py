@@ -23,6 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sd": 0.01,
         "diversity": 100.0,
         "diversity_unit": "activation",
+        "redirected_updates": 17,
         "transforms": {
             "jitter_before": 16,
             "scales": [1.0, 0.975, 1.025, 0.95, 1.05],
@@ -47,6 +48,50 @@ PRESETS: dict[str, dict[str, Any]] = {
             "angles": _LUCID_ANGLES,
             "jitter_after": 4,
         },
+    },
+    # The same with single pixels as parameters.
+    "pixels": {
+        "parametrization": "pixels",
+        "canvas": 256,
+        "crop": 16,
+        "steps": 512,
+        "learning_rate": 0.05,
+        "sd": 0.01,
+        "diversity": 0.0,
+        "diversity_unit": "activation",
+        "redirected_updates": 17,
+    },
+    # Zimmermann et al. (2023): as in 2021, but until nothing is gained any more, and as diverse as
+    # is possible while every image beats the photographs.
+    "zimmermann2023": {
+        "images_per_sign": 9,
+        "canvas": 256,
+        "crop": 16,
+        "steps": 20_000,
+        "learning_rate": 0.05,
+        "schedule": "constant",
+        "sd": 0.01,
+        "diversity_unit": "activation",
+        "redirected_updates": 0,
+        "flatness": {},
+        "search": {},
+        "sort": True,
+    },
+    # Fel et al. (2023). Their crops are a half to a twentieth of a picture of 512 and more pixels;
+    # pictures that are shown and measured whole want larger ones.
+    "maco": {
+        "parametrization": "maco",
+        "canvas": 224,
+        "crop": 0,
+        "steps": 256,
+        "optimizer": "nadam",
+        "learning_rate": 1.0,
+        "schedule": "constant",
+        "sd": 1.0,
+        "diversity": 0.0,
+        "diversity_unit": "activation",
+        "redirected_updates": 0,
+        "crops": {"count": 8, "first_side": 1.0, "last_side": 0.5, "input_size": 224},
     },
 }
 

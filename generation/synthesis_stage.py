@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy.typing as npt
 
 from generation.networks import Network
 from generation.progress_files import WorkFolder, key_of
-from generation.recipe import Synthesis
 from generation.reporter import Reporter
-from generation.synthesis.optimize import Optimized, Target, optimize
+from generation.synthesis.diversity_search import search_diversity
+from generation.synthesis.maco import natural_magnitude
+from generation.synthesis.optimize import Optimized, Settings, Target, in_order, optimize
+from generation.synthesis_settings import Synthesis
+from house.errors import UserError
 from stimuli import Unit
 
 STAGE = "synthetic images"
@@ -28,6 +32,7 @@ def synthesise(
     determinants: dict[str, Any],
     work: WorkFolder,
     reporter: Reporter,
+    photographs: Callable[[], Iterable[npt.NDArray[np.uint8]]] = list,
 ) -> tuple[list[str], npt.NDArray[np.float32]]:
     """Make all units' images that no earlier call has finished; each unit becomes one file.
 
@@ -46,6 +51,8 @@ def synthesise(
     work : WorkFolder
         Where the files lie.
     reporter : Reporter
+    photographs : callable
+        Gives some photographs (H, W, 3), for the spectrum that MACO takes from them.
 
     Returns
     -------
@@ -80,20 +87,88 @@ def synthesise(
     if finished:
         kept = sum(len(rows) for rows in passes) - sum(len(rows) for rows in open_passes)
         reporter.say(f"{kept} of {len(units)} units were finished earlier")
+    magnitude = None
+    if open_passes and settings.parametrization == "maco":
+        magnitude = natural_magnitude(photographs(), settings.canvas)
     for rows in open_passes:
         targets = [
-            Target(units[row].unit_id, units[row].channel, sign, weights[row])
+            Target(
+                units[row].unit_id,
+                units[row].channel,
+                sign,
+                weights[row],
+                _direction(synthesis, units[row]),
+            )
             for row in rows
             for sign in (0, 1)
         ]
         layer = units[rows[0]].layer
-        made = optimize(network, layer, targets, settings, seed, on_step=lambda: advance(1))
+        if synthesis.search is None:
+            made = optimize(network, layer, targets, settings, seed, lambda: advance(1), magnitude)
+        else:
+            made = [
+                _searched(
+                    network,
+                    layer,
+                    target,
+                    synthesis,
+                    seed,
+                    spans[row],
+                    reporter,
+                    settings,
+                    magnitude,
+                )
+                for target, row in zip(targets, np.repeat(rows, 2), strict=True)
+            ]
+            advance(settings.steps)
         for place, row in enumerate(rows):
             signs = made[2 * place : 2 * place + 2]
             work.save(units[row].unit_id, keys[row], signs)
             means[row] = [sign.activations.mean() for sign in signs]
             reporter.say(_news(units[row], signs, spans[row]))
     return keys, means
+
+
+def _direction(synthesis: Synthesis, unit: Unit) -> tuple[tuple[int, float], ...]:
+    if synthesis.objective != "direction":
+        return ()
+    if unit.unit_id not in synthesis.directions:
+        raise UserError(
+            f"the recipe gives {unit.unit_id} no direction",
+            remedy="Name channels and their weights for every unit under synthesis.directions.",
+        )
+    return tuple(synthesis.directions[unit.unit_id].items())
+
+
+def _searched(
+    network: Network,
+    layer: str,
+    target: Target,
+    synthesis: Synthesis,
+    seed: int,
+    span: npt.NDArray[np.float32],
+    reporter: Reporter,
+    settings: Settings,
+    magnitude: npt.NDArray[np.float32] | None,
+) -> Optimized:
+    """Make a target's images with the largest weight of diversity that serves."""
+    search = synthesis.search_settings()
+    if search is None:
+        raise AssertionError("no search is wanted")
+
+    def make(weight: float) -> Optimized:
+        wanted = [replace(target, diversity=weight)]
+        (made,) = optimize(network, layer, wanted, settings, seed, magnitude=magnitude)
+        return made
+
+    found = search_diversity(make, target.sign, float(span[target.sign]), search)
+    says = (
+        f"weight {found.weight:g} of diversity"
+        if found.beats
+        else "does not beat the most extreme photograph even without diversity"
+    )
+    reporter.say(f"{target.unit_id}, {('min', 'max')[target.sign]}: {says}")
+    return in_order(found.made, target.sign) if synthesis.sort else found.made
 
 
 def cost_of_step(synthesis: Synthesis) -> float:

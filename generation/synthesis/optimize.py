@@ -49,7 +49,7 @@ class Parametrization(Protocol):
         """Draw the parameters of several images; the images' axis comes first."""
         ...
 
-    def __call__(self, parameters: Tensor) -> Tensor:
+    def __call__(self, parameters: Tensor, /) -> Tensor:
         """Render RGB images (N, 3, H, H) in [0, 1]."""
         ...
 
