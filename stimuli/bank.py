@@ -181,6 +181,11 @@ class StimulusBank:
         """Give the unit of that id; a `UserError` names the nearest one when there is none."""
         return self.units[self.row(unit_id)]
 
+    @cached_property
+    def _pictures(self) -> dict[str, h5py.Dataset]:
+        # Looking a data set up takes longer than reading a picture from it.
+        return {kind: self._file[f"{kind}/images"] for kind in ("natural", "synthetic")}
+
     def image(self, image_id: str) -> npt.NDArray[np.uint8]:
         """Read one image.
 
@@ -197,11 +202,11 @@ class StimulusBank:
         group, _, rest = image_id.partition("/")
         try:
             if group == "natural":
-                value = self._file["natural/images"][int(rest)]
+                value = self._pictures["natural"][int(rest)]
             elif group == "synthetic":
                 unit_id, sign, index = rest.split("/")
                 place = (self.row(unit_id), SIGNS.index(sign), int(index))
-                value = self._file["synthetic/images"][place]
+                value = self._pictures["synthetic"][place]
             else:
                 raise ValueError(image_id)
         except (ValueError, IndexError) as error:

@@ -1,0 +1,196 @@
+"""Recording exemplars against the bare network, decoding against the decoder alone, and memory.
+
+    OMP_NUM_THREADS=1 python benchmarks/exemplars.py [--quick]
+
+Processor time of one thread, so that other work on the machine does not count; the two sides of
+every ratio are measured in turns. The tables are in benchmarks/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import PIL
+import torch
+from PIL import Image
+
+from generation.decoding import Decoding, decode
+from generation.exemplars import record
+from generation.networks import Network, load_network, network_spec
+from generation.photographs import START, Pass, Pool
+from generation.sources import FileSource
+from stimuli.photographs import load_photographs
+
+K = 200
+
+
+class DecodedPool(Pool):
+    """Photographs that lie decoded in memory: leaves the network and the sorting."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        super().__init__(
+            FileSource(Path("/"), [str(i) for i in range(len(images))]), Decoding(1, 1)
+        )
+        self.images = images
+
+    def passes(self, count: int, first: int = 0, contents: bytes = START) -> Iterator[Pass]:
+        """Give slices."""
+        for start in range(first, len(self.images), count):
+            pixels = self.images[start : start + count]
+            whole = np.ones(len(pixels), dtype=bool)
+            yield Pass(start, start + len(pixels), pixels, whole, contents)
+
+
+def take_turns(sides: list[Callable[[], None]], rounds: int) -> list[list[float]]:
+    """Processor seconds of each side in each round, after one round that does not count."""
+    seconds: list[list[float]] = [[] for _ in sides]
+    for number in range(rounds + 1):
+        for side, measured in zip(sides, seconds, strict=True):
+            begin = time.process_time()
+            side()
+            if number:
+                measured.append(time.process_time() - begin)
+    return seconds
+
+
+def recording(name: str, count: int, size: int, rounds: int) -> str:
+    """One row: images a second of the bare forward pass and of recording every unit."""
+    spec = network_spec(name)
+    network = (
+        load_network(spec)
+        if spec.weights
+        else Network(spec, spec.factory().eval(), torch.device("cpu"))
+    )
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
+    pool = DecodedPool(images)
+    layers = [layer.name for layer in spec.layers]
+
+    def forward(run: Callable[[torch.Tensor], object]) -> None:
+        with torch.no_grad():
+            for start in range(0, count, size):
+                pixels = torch.from_numpy(images[start : start + size])
+                run(pixels.permute(0, 3, 1, 2).float() / 255)
+
+    def every_unit() -> None:
+        found = record(network, pool, layers, K, size)
+        for extremes in found.extremes.values():
+            extremes.all()
+
+    sides = [
+        lambda: forward(network.classify),
+        lambda: forward(lambda x: network.features(x, layers[-1])),
+        every_unit,
+    ]
+    seconds = take_turns(sides, rounds)
+    rates = [f"{count / statistics.median(side):.1f}" for side in seconds]
+    shares = [
+        f"{statistics.median(b / r for b, r in zip(side, seconds[2], strict=True)):.1%}"
+        for side in seconds[:2]
+    ]
+    units = sum(layer.channels for layer in spec.layers)
+    return f"| {name} | {units} | {size} | {' | '.join(rates)} | {' | '.join(shares)} |"
+
+
+def decoding(rounds: int) -> list[str]:
+    """Rows: images a second of the decoder alone and of the pool, published and draft."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for photograph in load_photographs()[::9]:
+            with Image.open(photograph.path) as image:
+                # As large as ImageNet's pictures are on average.
+                path = Path(folder) / f"{photograph.name}.jpg"
+                image.resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=92)
+                files.append(path)
+        for decoder in ("pillow", "draft"):
+            how = Decoding(256, 224, decoder)
+            source = FileSource(Path(folder), [path.name for path in files])
+
+            def alone(how: Decoding = how) -> None:
+                for path in files:
+                    decode(path, how)
+
+            def pooled(workers: int, source: FileSource = source, how: Decoding = how) -> None:
+                for _ in Pool(source, how, 0, workers).passes(16):
+                    pass
+
+            seconds = take_turns([alone, lambda: pooled(0), lambda: pooled(2)], rounds)
+            rates = [len(files) / statistics.median(side) for side in seconds]
+            rows.append(f"| {decoder} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[2]:.0f} |")
+    return rows
+
+
+def memory(counts: list[int]) -> list[str]:
+    """Rows: peak memory of recording so many photographs, each in a process of its own."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, photograph in enumerate(load_photographs()[:64]):
+            with Image.open(photograph.path) as image:
+                image.resize((64, 64)).save(Path(folder) / f"{number}.jpg")
+        for count in counts:
+            command = [sys.executable, __file__, "--memory", folder, str(count)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            rows.append(f"| {count:,} | {done.stdout.strip()} |")
+    return rows
+
+
+def peak() -> float:
+    """Most memory that this process has held so far, in MB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    # Where the kernel does not tell, what it told when the process was started counts, too.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def one_memory(folder: str, count: int) -> None:
+    """Record `count` small photographs and print the peak of memory in MB."""
+    torch.set_num_threads(1)
+    network = load_network("squeezenet1_1")
+    source = FileSource(Path(folder), [f"{index % 64}.jpg" for index in range(count)])
+    layers = [layer.name for layer in network.spec.layers]
+    before = peak()
+    record(network, Pool(source, Decoding(64, 48), 0, 2), layers, K, 64)
+    print(f"{before:.0f} | {peak():.0f}")
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="less of everything")
+    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory:
+        one_memory(options.memory[0], int(options.memory[1]))
+        return
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    rounds = 2 if options.quick else 3
+    print(f"{platform.processor() or platform.machine()}, one thread, torch {torch.__version__},")
+    print(f"Pillow {PIL.__version__}, Python {platform.python_version()}\n")
+    print(
+        "| network | units | images a pass | whole forward pass, images/s | up to the last layer "
+        "recorded | recording | share of the whole | share of the part |"
+    )
+    print("|---" * 8 + "|")
+    for name, size, count in (("squeezenet1_1", 16, 512), ("inception_v1", 32, 256)):
+        print(recording(name, count // (4 if options.quick else 1), size, rounds), flush=True)
+    print("\n| decoder | alone, images/s | pool | pool, two threads ahead |\n|---|---|---|---|")
+    print("\n".join(decoding(rounds)), flush=True)
+    print("\n| photographs | MB before | MB at most |\n|---|---|---|")
+    print("\n".join(memory([500, 2000] if options.quick else [1000, 8000, 64000])))
+
+
+if __name__ == "__main__":
+    main()
