@@ -202,20 +202,21 @@ class Screen(ABC):
         """Draw how to go on: a key, or a button where the mouse answers."""
         if not self.protocol.response.by_mouse:
             return self.footer_of("general.go_on")
-        area, colours = self.button_area(), self.protocol.colours
+        return self.button(self.words("general.button"), self.button_area())
+
+    def button(self, text: str, area: Extent, *, dark: bool = True) -> list[Element]:
+        """Draw what is clicked: a filled area with words on it."""
+        colours = self.protocol.colours
         x, y = area.centre
-        return [
-            Box(x, y, area.right - area.left, area.top - area.bottom, colours.text),
-            Text(
-                self.words("general.button"),
-                x,
-                y,
-                26,
-                colours.background,
-                colours.text,
-                bold=True,
-            ),
+        face, ink = (colours.text, colours.background) if dark else (colours.key, colours.text)
+        parts: list[Element] = [
+            Box(x, y, area.right - area.left, area.top - area.bottom, face),
+            Text(text, x, y, 26, ink, face, bold=True),
         ]
+        if not dark:
+            width, height = area.right - area.left + 4, area.top - area.bottom + 4
+            parts.insert(0, Box(x, y, width, height, colours.line))
+        return parts
 
     def footer_of(self, name: str, key: str | None = None) -> list[Element]:
         """Draw the line at the bottom that says what a key does.

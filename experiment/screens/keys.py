@@ -7,7 +7,16 @@ from typing import ClassVar
 
 from experiment.elements import Element, Extent
 from experiment.observers import Observer
-from experiment.screens.base import Page, Press, Responses, ScreenData, Wish, target_around
+from experiment.screens.base import (
+    KEY_HEIGHT,
+    Page,
+    Press,
+    Responses,
+    ScreenData,
+    Wish,
+    key_width,
+    target_around,
+)
 from experiment.stage import Stage
 from house.errors import UserError
 
@@ -50,9 +59,15 @@ class KeysPage(Page):
         if response.mode == "joint":
             rows = ((80.0, response.upper), (-20.0, response.lower))
             return [(k, x, y) for y, keys in rows for x, k in zip(_KEYS_X, keys, strict=True)]
+        # Wide keys begin where narrow ones do.
+        left = _KEYS_X[0] - KEY_HEIGHT / 2
+        upper, lower = (
+            left + (KEY_HEIGHT if response.device == "mouse" else key_width(self.key_name(key))) / 2
+            for key in (response.choose_upper, response.choose_lower)
+        )
         return [
-            (response.choose_upper, _KEYS_X[0], 100.0),
-            (response.choose_lower, _KEYS_X[0], 20.0),
+            (response.choose_upper, upper, 100.0),
+            (response.choose_lower, lower, 20.0),
             *((k, x, -80.0) for x, k in zip(_KEYS_X, response.confidence, strict=True)),
         ]
 

@@ -65,21 +65,25 @@ class ConsentPage(_Reading):
     section: ClassVar[str] = "consent"
 
     def foot(self) -> list[Element]:
-        """List both keys with what they do, in one line."""
+        """List both ways in one line: keys with words, or buttons."""
+        areas, words = self.targets(), self._words()
         parts: list[Element] = []
-        for x, key, name in self._options():
-            label = self.label(self.words(name), 0, self.footer_y, 26, align="left")
-            parts += self.keycap(key, x, self.footer_y)
+        for i, (key, area) in enumerate(areas.items()):
+            if self.protocol.response.by_mouse:
+                parts += self.button(words[key], area, dark=i == 0)
+                continue
             cap = key_width(self.key_name(key))
-            parts.append(replace(label, x=x + cap / 2 + 18))
+            parts += self.keycap(key, area.left + cap / 2, self.footer_y)
+            label = self.label(words[key], 0, self.footer_y, 26, align="left")
+            parts.append(replace(label, x=area.left + cap + 18))
         return parts
 
-    def _options(self) -> list[tuple[float, str, str]]:
+    def _words(self) -> dict[str, str]:
         response = self.protocol.response
-        return [
-            (-_COLUMN / 2 + 60, response.go_on, "consent.agree"),
-            (120.0, response.leave, "consent.refuse"),
-        ]
+        return {
+            response.go_on: self.words("consent.agree"),
+            response.leave: self.words("consent.refuse"),
+        }
 
     def keys(self) -> dict[str, Wish]:
         """Go on, or leave."""
@@ -87,9 +91,10 @@ class ConsentPage(_Reading):
         return {response.go_on: Wish.GO_ON, response.leave: Wish.LEAVE}
 
     def targets(self) -> dict[str, Extent]:
-        """Give each key with its label."""
-        y = self.footer_y
-        return {key: Extent(x - 70, y - 33, x + 400, y + 33) for x, key, _ in self._options()}
+        """Give the two areas."""
+        y, left = self.footer_y, -_COLUMN / 2
+        places = zip(self._words(), (left, left + 520), strict=True)
+        return {key: Extent(x, y - 30, x + 440, y + 30) for key, x in places}
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,32 @@ class Driver:
         self.up(key)
         return moment
 
+    def point(self, x: int, y: int) -> None:
+        """Move the pointer to a pixel of the screen, origin in the upper left."""
+        xtest.fake_input(self.x, X.MotionNotify, x=x, y=y)
+        self.x.sync()
+
+    def button(self, down: bool) -> float:
+        """Press or release the left button where the pointer is; give the time."""
+        xtest.fake_input(self.x, X.ButtonPress if down else X.ButtonRelease, 1)
+        moment = time.time()
+        self.x.sync()
+        return moment
+
+    def click(self, x: int, y: int, hold: float = 0.05) -> float:
+        """Click a pixel; give the time the button went down."""
+        self.point(x, y)
+        time.sleep(0.03)
+        moment = self.button(True)
+        time.sleep(hold)
+        self.button(False)
+        return moment
+
+    def pointer(self) -> tuple[int, int]:
+        """Say where the pointer is."""
+        found = self.root.query_pointer()
+        return int(found.root_x), int(found.root_y)
+
     def _code(self, key: str) -> int:
         return int(self.x.keysym_to_keycode(XK.string_to_keysym(KEYSYMS.get(key, key))))
 
@@ -171,9 +197,13 @@ def drive(
     *,
     stop: Callable[[list[dict[str, Any]]], bool] = lambda found: False,
     keys: Sequence[str] = "uiojkl",
+    live_test: Callable[[], None] | None = None,
     limit: float = 150.0,
 ) -> None:
-    """Go through a session: pages by the space bar, trials by `trial(number)`."""
+    """Go through a session: pages by the space bar, trials by `trial(number)`.
+
+    `live_test` does what the page with the live test wants, instead of pressing `keys`.
+    """
     end = time.time() + limit
     seen = 0
     while program.poll() is None:
@@ -192,8 +222,11 @@ def drive(
             trial(int(last["trial"]))
         elif last["event"] in {"preflight", "screen", "block_start", "block_end", "session_end"}:
             if last.get("name") == "instructions" or _resumed(found):
-                for key in keys:
-                    driver.press(key, 0.02)
+                if live_test is not None:
+                    live_test()
+                else:
+                    for key in keys:
+                        driver.press(key, 0.02)
             driver.press("space", 0.02)
             time.sleep(0.12)
         else:
