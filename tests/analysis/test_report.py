@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -236,9 +237,11 @@ def test_published_data_are_named_and_compared_with_print(tmp_path: Path) -> Non
     assert "no" in re.findall(r"<td>(yes|no)</td>", (tmp_path / "out" / "report.html").read_text())
 
 
-def test_an_earlier_report_is_replaced_and_other_files_stay(tmp_path: Path) -> None:
-    root = write_sessions(tmp_path / "data", 3)
-    make(root, tmp_path / "out")
+def test_an_earlier_report_is_replaced_and_other_files_stay(
+    demo: tuple[Path, Page], tmp_path: Path
+) -> None:
+    shutil.copytree(demo[0], tmp_path / "out")
+    assert (tmp_path / "out" / "figures" / "accuracy_by_layer.svg").exists()
     (tmp_path / "out" / "remarks.txt").write_text("mine")
     (tmp_path / "out" / "figures" / "mine.png").write_text("mine")
     single = write_sessions(tmp_path / "single", 2, units=1)
