@@ -218,11 +218,12 @@ def _sidecar(info: SessionInfo) -> dict[str, Any]:
 
 def _presentation(info: SessionInfo) -> dict[str, Any]:
     screen = info.screen
+    shown = bool(screen.get("window")) and "psychopy" in info.software
     known = {
         "OperatingSystem": info.machine.get("system"),
-        "SoftwareName": "PsychoPy" if "psychopy" in info.software else None,
-        "SoftwareRRID": "SCR_006571" if "psychopy" in info.software else None,
-        "SoftwareVersion": info.software.get("psychopy"),
+        "SoftwareName": "PsychoPy" if shown else None,
+        "SoftwareRRID": "SCR_006571" if shown else None,
+        "SoftwareVersion": info.software["psychopy"] if shown else None,
         "ScreenRefreshRate": screen.get("refresh_rate_hz"),
         "ScreenResolution": screen.get("size_px"),
         "ScreenDistance": _metres(screen.get("distance_cm")),

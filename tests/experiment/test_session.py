@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from experiment.preflight import (
     settle,
 )
 from experiment.preparation import Preparation, slots_of
-from experiment.protocol import Protocol, load_protocol
+from experiment.protocol import Protocol, load_protocol, protocol_sha256
 from experiment.run import Options, run_session
 from experiment.session import Ending
 from experiment.simulation import simulate
@@ -247,6 +250,31 @@ def test_simulate_and_run_agree(bank_path: Path, tmp_path: Path) -> None:
         assert {k: v for k, v in one.items() if k != "wall_clock"} == {
             k: v for k, v in other.items() if k != "wall_clock"
         }
+
+
+def test_the_time_of_consent_and_the_experimenter_are_recorded(
+    variant: Callable[..., Path], bank_path: Path, tmp_path: Path
+) -> None:
+    asking = str(variant(("[timing] ", "[pages]\nconsent = true\n\n[timing] ")))
+    place = (asking, bank_path, tmp_path / "data", 1)
+    before = datetime.now(timezone.utc).replace(microsecond=0)
+    report = run_session(Options(*place, observer="sdt", window=False, experimenter="E2"))
+    info = report.folder.info
+    assert info.experimenter == "E2"
+    assert info.consented is not None
+    assert before <= datetime.fromisoformat(info.consented) <= datetime.now(timezone.utc)
+    assert run_session(options(bank_path, tmp_path / "other")).folder.info.consented is None
+
+
+def test_the_record_says_what_ran(bank_path: Path, tmp_path: Path) -> None:
+    folder = run_session(options(bank_path, tmp_path)).folder
+    info, plan = folder.info, folder.plan
+    assert (info.protocol_sha256, info.bank_sha256) == (plan.protocol_sha256, plan.bank_sha256)
+    assert info.protocol_sha256 == protocol_sha256(plan.protocol_text)
+    assert info.seed == plan.seed == 4
+    assert {"python", "psychopy", "h5py", "numpy"} <= set(info.software)
+    assert {"system", "processor"} <= set(info.machine)
+    assert info.git_commit is None or re.fullmatch(r"[0-9a-f]{40}(\+changes)?", info.git_commit)
 
 
 def test_files_are_private(bank_path: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def record(root: Path, participant: int, session: int = 1, answered: int = 4) ->
             "protocol": "borowski2021_experiment1",
             "software": {"psychopy": "2026.2.5"},
             "machine": {"system": "Linux"},
-            "screen": {"size_px": [1920, 1080], "refresh_rate_hz": 59.95},
+            "screen": {"window": True, "size_px": [1920, 1080], "refresh_rate_hz": 59.95},
             "expertise": "lay" if participant == 2 else None,
         }
     )
