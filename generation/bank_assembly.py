@@ -72,6 +72,7 @@ def assemble(
         for row, unit in enumerate(units):
             made = work.load(unit.unit_id, keys[row])
             if made is None:
+                work.discard(unit.unit_id, keys[row])
                 raise UserError(
                     f"the finished images of {unit.unit_id} cannot be read any more",
                     where=str(work.path),

@@ -78,6 +78,10 @@ class WorkFolder:
                 curves=np.stack([sign.curve for sign in signs]),
             )
 
+    def discard(self, unit_id: str, key: str) -> None:
+        """Delete a unit's file, so that it is made again."""
+        self._file(unit_id, key).unlink(missing_ok=True)
+
     def size(self) -> int:
         """Give the bytes that finished units take already."""
         return sum(path.stat().st_size for path in self.path.glob("*.npz"))

@@ -193,6 +193,34 @@ def test_units_of_a_layer_in_one_pass(recipe_file: Path, tmp_path: Path) -> None
                     assert np.quantile(difference, 0.99) <= 1
 
 
+@pytest.mark.parametrize(
+    "setting", ['assignment = "released"', "query_percentile = 80.0", "positions = 2"]
+)
+def test_other_ways_to_deal_give_sound_banks(
+    recipe_file: Path, tmp_path: Path, setting: str
+) -> None:
+    text = recipe_file.read_text(encoding="utf-8").replace("batches = 2", f"batches = 4\n{setting}")
+    if setting.startswith("positions"):
+        text = text.replace("\npositions = 3", "")
+    recipe_file.write_text(text.replace("steps = 6", "steps = 1"), encoding="utf-8")
+    made, _ = make(recipe_file, tmp_path / "bank.h5")
+    assert verify_bank(made.path).problems == []
+    assert remeasure(made.path, 1)[1] == []
+    with StimulusBank(made.path) as bank:
+        for unit in bank.units:
+            for sign in SIGNS:
+                ranked = bank.exemplars(unit.unit_id, sign)
+                queries = [ranked.index(bank.batch(unit.unit_id, sign, b)[0]) for b in range(4)]
+                if setting.startswith("query"):
+                    assert sorted(queries) == [8, 9, 10, 11]
+                elif setting.startswith("positions"):
+                    assert (bank.batch_size, sorted(queries)) == (2, [0, 1, 2, 3])
+                else:
+                    batches = {i for b in range(4) for i in bank.batch(unit.unit_id, sign, b)}
+                    # Steps of three through bins of four reach ten of twelve.
+                    assert len(batches) == 10
+
+
 def test_remeasuring_notices_wrong_activations(recipe_file: Path, tmp_path: Path) -> None:
     made, _ = make(recipe_file, tmp_path / "bank.h5")
     wrong = tmp_path / "wrong.h5"
@@ -239,6 +267,30 @@ def test_remeasuring_notices_wrong_activations(recipe_file: Path, tmp_path: Path
     assert measured == 24
     assert len(problems) == 4
     assert all(units[0].unit_id in problem for problem in problems)
+
+
+def test_images_damaged_in_the_work_folder_are_made_again_at_the_next_call(
+    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, _ = make(recipe_file, tmp_path / "whole.h5")
+    out = tmp_path / "bank.h5"
+    save = WorkFolder.save
+
+    def save_and_spoil(self: WorkFolder, unit_id: str, key: str, signs: list[Optimized]) -> None:
+        save(self, unit_id, key, signs)
+        if unit_id.startswith("fire4"):
+            (path,) = self.path.glob("fire4*.npz")
+            data = bytearray(path.read_bytes())
+            data[2000:2010] = bytes(255 - byte for byte in data[2000:2010])
+            path.write_bytes(bytes(data))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkFolder, "save", save_and_spoil)
+        with pytest.raises(UserError, match="fire4:3x3:200 cannot be read any more"):
+            make(recipe_file, out)
+    again, reporter = make(recipe_file, out)
+    assert "2 of 3 units were finished earlier" in reporter.said
+    assert again.content_sha256 == expected.content_sha256
 
 
 def test_a_damaged_or_foreign_unit_file_is_made_again(tmp_path: Path) -> None:
