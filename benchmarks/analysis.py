@@ -34,6 +34,8 @@ CONDITIONS = ("synthetic", "natural", "none")
 MIDDLE = {"synthetic": 1.5, "natural": 2.3, "none": 0.0}
 """Sensitivities d' of the middle participant and unit."""
 
+_TOTALS = ("trials", "peak", "whole process", "processor")
+
 
 def write_data(root: Path, participants: int, seed: int = 1) -> None:
     """Write a data folder of simulated participants with spread between them and between units."""
@@ -169,6 +171,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.measure or given.report:
         found = measure(given.measure, given.bootstrap) if given.measure else report(*given.report)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        found["processor"] = used.ru_utime + used.ru_stime
         found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
         print(json.dumps(found))
         return
@@ -180,7 +184,7 @@ def main() -> None:
                 f"\nPublished report: {found['trials']:,} trials, whole process "
                 f"{found['whole process']:.1f} s, of that import {found['import']:.1f} s, "
                 f"analysis and writing {found['load, analyse, write']:.1f} s; "
-                f"{found['peak']:.2f} GiB"
+                f"{found['processor']:.1f} s of processor time, {found['peak']:.2f} GiB"
             )
         rows: list[dict[str, float]] = []
         for size in given.sizes:
@@ -189,11 +193,12 @@ def main() -> None:
                 write_data(root, max(2, size // TRIALS_EACH))
             rows.append(in_process("--measure", str(root), "--bootstrap", str(given.bootstrap)))
         if rows:
-            steps = [k for k in rows[0] if k not in ("trials", "peak", "whole process")]
-            print("\n| trials | " + " | ".join([*steps, "whole process", "peak memory"]) + " |")
-            print("|" + "---|" * (len(steps) + 3))
+            steps = [k for k in rows[0] if k not in _TOTALS]
+            heads = [*steps, "whole process", "processor time", "peak memory"]
+            print("\n| trials | " + " | ".join(heads) + " |")
+            print("|" + "---|" * (len(heads) + 1))
             for row in rows:
-                times = [f"{row[k]:.1f} s" for k in [*steps, "whole process"]]
+                times = [f"{row[k]:.1f} s" for k in [*steps, "whole process", "processor"]]
                 cells = [f"{row['trials']:,.0f}", *times, f"{row['peak']:.2f} GiB"]
                 print("| " + " | ".join(cells) + " |")
 
