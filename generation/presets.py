@@ -41,6 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sd": 0.01,
         "diversity": 0.0,
         "diversity_unit": "activation",
+        "redirected_updates": 17,
         "transforms": {
             "pad": 12,
             "jitter_before": 8,

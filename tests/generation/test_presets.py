@@ -25,6 +25,11 @@ def test_the_published_figures() -> None:
     assert (found.images_per_sign, found.canvas, found.crop, found.image_size) == (10, 256, 16, 224)
     assert (found.steps, found.learning_rate, found.schedule) == (2561, 0.05, "constant")
     assert (found.sd, found.diversity, found.diversity_unit) == (0.01, 100, "activation")
+    assert (found.parametrization, found.optimizer, found.objective) == (
+        "fourier", "adam", "channel",
+    )  # fmt: skip
+    assert (found.redirected_updates, found.total_variation, found.l2) == (17, 0, 0)
+    assert (found.flatness, found.search, found.crops) == (None, None, None)
     transforms = found.transforms
     assert (transforms.jitter_before, transforms.jitter_after) == (16, 8)
     assert transforms.scales == (1, 0.975, 1.025, 0.95, 1.05)
@@ -35,7 +40,7 @@ def test_lucids_own_figures() -> None:
     """Defaults of lucid's `render_vis`, its image parameter and its standard transforms."""
     found = Synthesis.model_validate({"preset": "lucid"})
     assert (found.canvas, found.crop, found.steps, found.learning_rate) == (128, 0, 512, 0.05)
-    assert (found.diversity, found.sd) == (0, 0.01)
+    assert (found.diversity, found.sd, found.redirected_updates) == (0, 0.01, 17)
     transforms = found.transforms
     assert (transforms.pad, transforms.jitter_before, transforms.jitter_after) == (12, 8, 4)
     assert transforms.scales == pytest.approx(
