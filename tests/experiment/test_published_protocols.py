@@ -323,3 +323,19 @@ def test_published_sides_are_not_balanced() -> None:
         for n in range(1, 51)
     ]
     assert min(counts) < 18 < 27 < max(counts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", [1, 2])
+@pytest.mark.parametrize("order", ["published", "balanced"])
+def test_all_of_the_first_five_hundred_participants(which: int, order: str) -> None:
+    published = (one, two)[which - 1]
+    protocol, text, bank = published() if order == "published" else balanced(which)
+    for participant in range(1, 501):
+        plan = make_plan(protocol, text, bank, participant)
+        holds_for_every_plan(plan, bank, 45 if which == 1 else 80)
+        if order == "balanced":
+            everything = [t.correct_position for t in plan.trials() if t.correct_position]
+            assert longest_run(everything) <= 4
+        batches = {(t.condition, t.batch) for t in plan.trials() if t.trial_type == "main"}
+        assert len(batches) == len({batch for _, batch in batches}) == 4 - which
