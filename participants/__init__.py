@@ -15,7 +15,8 @@ from participants.columns import (
 )
 from participants.journal import EVENTS, Entry, Journal, read_journal
 from participants.record import Plan, PlannedBlock, PlannedTrial, SessionInfo
-from participants.store import DataFolder, SessionFolder, write_published_session
+from participants.session_folder import SessionFolder
+from participants.store import DataFolder, write_published_session
 from participants.table import SessionState, read_table, rows_from, state_of, write_table
 
 __all__ = [

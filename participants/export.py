@@ -18,7 +18,8 @@ from house.errors import UserError
 from house.provenance import software_versions
 from participants.columns import MISSING, TRIAL_COLUMNS
 from participants.record import SessionInfo
-from participants.store import DataFolder, SessionFolder
+from participants.session_folder import SessionFolder
+from participants.store import DataFolder
 from participants.table import Row, written
 
 BIDS_VERSION = "1.10.0"

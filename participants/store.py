@@ -1,150 +1,23 @@
-"""Folders of sessions: never overwritten, private, locked while in use."""
+"""A data set: a folder of participants' sessions, none of them ever overwritten."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from house.errors import UserError
-from house.files import (
-    atomic_write_json,
-    atomic_write_text,
-    fsync_directory,
-    fsync_file,
-    read_json,
-)
-from participants.journal import Journal, read_journal
+from house.files import atomic_write_json, fsync_directory, read_json
 from participants.record import RECORD_VERSION, Plan, SessionInfo
-from participants.table import Row, SessionState, read_table, rows_from, state_of, write_table
+from participants.session_folder import SessionFolder
+from participants.table import Row, write_table
 
 DATASET_FORMAT = "exemplary-data"
 
-Model = TypeVar("Model", bound=BaseModel)
-
 _PARTICIPANT = re.compile(r"^sub-(\d+)$")
 _SESSION = re.compile(r"^ses-(\d+)$")
-
-
-class SessionFolder:
-    """One session on the disk: plan, journal, trial table, metadata.
-
-    Parameters
-    ----------
-    path : Path
-        ``DATA/sub-001/ses-01``.
-    durable : bool
-        Whether every file is on the disk before the program goes on. Without, only `sync` waits
-        for the disk: for data that can be made again, such as simulated ones.
-    """
-
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
-        self.path = Path(path)
-        self.durable = durable
-
-    def __repr__(self) -> str:
-        return f"SessionFolder({str(self.path)!r})"
-
-    @property
-    def journal_path(self) -> Path:
-        """The journal's file."""
-        return self.path / "journal.jsonl"
-
-    @property
-    def table_path(self) -> Path:
-        """The trial table's file."""
-        return self.path / "trials.tsv"
-
-    @property
-    def plan_path(self) -> Path:
-        """The plan's file; absent for imported data."""
-        return self.path / "plan.json"
-
-    @property
-    def info_path(self) -> Path:
-        """The metadata's file."""
-        return self.path / "session.json"
-
-    @property
-    def plan(self) -> Plan:
-        """The plan that was written before the first screen."""
-        return _load(Plan, self.plan_path, "the session's plan")
-
-    @property
-    def info(self) -> SessionInfo:
-        """The session's metadata."""
-        return _load(SessionInfo, self.info_path, "the session's metadata")
-
-    def update_info(self, **changes: Any) -> SessionInfo:
-        """Change fields of the metadata; the file is replaced whole."""
-        info = SessionInfo.model_validate(self.info.model_dump() | changes)
-        self._write_info(info)
-        return info
-
-    def journal(self) -> Journal:
-        """Open the journal to append to it."""
-        return Journal(self.journal_path, durable=self.durable)
-
-    def state(self) -> SessionState:
-        """How far the session got, from its journal."""
-        if not self.journal_path.exists():
-            return SessionState({}, {}, finished=False)
-        return state_of(read_journal(self.journal_path))
-
-    def rows(self) -> list[Row]:
-        """The trial table: derived from plan and journal, or read where there is no plan."""
-        if self.plan_path.exists():
-            return rows_from(self.plan, self.state(), self.info)
-        return read_table(self.table_path)
-
-    def write_trial_table(self) -> Path:
-        """Derive the trial table from plan and journal and write it."""
-        write_table(self.table_path, self.rows(), durable=self.durable)
-        return self.table_path
-
-    def sync(self) -> None:
-        """Wait until the disk has all of the session's files."""
-        for path in (self.plan_path, self.journal_path, self.table_path, self.info_path):
-            if path.exists():
-                fsync_file(path)
-        fsync_directory(self.path)
-
-    def _write_plan(self, plan: Plan) -> None:
-        text = plan.model_dump_json(indent=1) + "\n"
-        atomic_write_text(self.plan_path, text, mode=0o600, durable=self.durable)
-
-    def _write_info(self, info: SessionInfo) -> None:
-        content = info.model_dump(mode="json")
-        atomic_write_json(self.info_path, content, mode=0o600, durable=self.durable)
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the session for this process.
-
-        The operating system releases the lock when the process ends, however it ends.
-
-        Raises
-        ------
-        UserError
-            If another process holds it.
-        """
-        path = self.path / ".lock"
-        with path.open("a+b") as file:
-            try:
-                _lock_file(file.fileno())
-            except OSError:
-                raise UserError(
-                    "this session is open in another program",
-                    where=str(self.path),
-                    remedy="Close that one first, or start another participant.",
-                ) from None
-            yield
 
 
 class DataFolder:
@@ -211,9 +84,9 @@ class DataFolder:
             If the session exists: nothing is ever overwritten.
         """
         folder = self._new_folder(plan.participant, plan.session)
-        folder._write_plan(plan)
+        folder.write_plan(plan)
         # Metadata last: a folder without it is an attempt that showed nothing.
-        folder._write_info(info)
+        folder.write_info(info)
         return folder
 
     def describe(self, **description: Any) -> None:
@@ -297,7 +170,7 @@ def write_published_session(
     """
     folder = DataFolder(root)._new_folder(info.participant, info.session)
     write_table(folder.table_path, rows)
-    folder._write_info(info)
+    folder.write_info(info)
     return folder
 
 
@@ -310,33 +183,9 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, str]]:
         return [(int(m.group(1)), entry.name) for m, entry in matches if m and entry.is_dir()]
 
 
-def _load(model: type[Model], path: Path, what: str) -> Model:
-    value = read_json(path, what)
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{what} is damaged (`{key}`: {first['msg']})", where=str(path)) from error
-
-
 def _cannot_create(path: Path, error: OSError) -> UserError:
     return UserError(
         f"cannot create this folder ({error.strerror})",
         where=str(path),
         remedy="Check permissions and free space, or choose another folder with --data.",
     )
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock_file(handle: int) -> None:
-        os.lseek(handle, 0, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock_file(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

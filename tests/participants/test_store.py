@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -249,3 +250,16 @@ def test_people_are_waited_for_and_simulated_data_is_not(tmp_path, monkeypatch):
     synced.clear()
     folder.sync()
     assert len(synced) == 5
+
+
+def test_a_folder_that_cannot_be_written_cannot_be_locked(tmp_path, monkeypatch):
+    folder = make(tmp_path)
+    with folder.lock():
+        assert (folder.path / ".lock").stat().st_mode & 0o777 == 0o600
+
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(UserError, match=r"No space left.*Make room"), folder.lock():
+        pass
