@@ -13,9 +13,9 @@ from typing import Any
 
 from PIL import Image
 
-from experiment.elements import Box, Element, Picture, Text, shape_text, text_picture
+from experiment.elements import Element
 from experiment.frames import FrameLog, frame_log, refresh_rate
-from experiment.layout import SLOTS
+from experiment.painter import Painter
 from experiment.photodiode import Patch
 from experiment.pointer import Pointer
 from experiment.protocol import Protocol
@@ -100,7 +100,7 @@ class Display:
                 "libglu1-mesa and libfontconfig1.",
             ) from error
         logging.console.setLevel(logging.CRITICAL)
-        self._visual, self._clock, self._finish = visual, logging.defaultClock, glFinish
+        self._clock, self._finish = logging.defaultClock, glFinish
         self._protocol, self._screenshots = protocol, screenshots
         if size is None:
             size = _screen_size()
@@ -128,15 +128,11 @@ class Display:
         self.size = (int(self.window.size[0]), int(self.window.size[1]))
         self.screen_size = _screen_size()
         self.framebuffer_size = _framebuffer_size(self.window)
-        self.scale = min(
-            self.size[0] / protocol.layout.width, self.size[1] / protocol.layout.height
-        )
+        self._painter = Painter(self.window, visual.ImageStim, self.size, protocol.layout)
+        self.scale = self._painter.scale
         self.pointer: Pointer | None = None
         if protocol.response.by_mouse:
-            self.pointer = Pointer(self.window.winHandle, self.now, self._to_canvas)
-        self._slots = [self._make_slot() for _ in range(SLOTS)]
-        self._boxes: dict[str, Any] = {}
-        self._texts: dict[Text, Any] = {}
+            self.pointer = Pointer(self.window.winHandle, self.now, self._painter.to_canvas)
         self._elements: list[Element] = []
         self._patch = Patch(photodiode, self.size) if photodiode else None
         self._signal: Callable[[], None] | None = None
@@ -163,18 +159,18 @@ class Display:
     def load(self, images: Mapping[int, Image.Image]) -> None:
         """Upload images into slots and draw them once unseen, so that the onset is cheap."""
         for slot, image in images.items():
-            self._slots[slot].setImage(image, log=False)
+            self._painter.load(slot, image)
 
     def warm(self, elements: Elements) -> None:
         """Make texts, draw everything unseen and wipe it; learn what drawing takes where needed."""
         for element in elements():
-            self._draw(element)
+            self._painter.draw(element)
         self._finish()
         if not self.synchronised:
             # Only where flips do not wait is the cost needed, and the first time is not typical.
             start = self.now()
             for element in elements():
-                self._draw(element)
+                self._painter.draw(element)
             self._finish()
             self._warm_cost = self.now() - start
         self.window.clearBuffer()
@@ -214,9 +210,9 @@ class Display:
         """Show one more frame and give its time."""
         start = self.now()
         for element in self._elements:
-            self._draw(element)
+            self._painter.draw(element)
         if self._patch is not None:
-            self._draw_patch(self._patch)
+            self._painter.draw_patch(self._patch)
         self._save_screenshot()
         waited = self._wait_for_blank()
         flipped = float(self.window.flip())
@@ -260,81 +256,7 @@ class Display:
         """Close the window."""
         self.window.close()
 
-    # -- drawing -------------------------------------------------------------------------
-
-    def _make_slot(self) -> Any:
-        side = max(1, round(self._protocol.layout.image * self.scale))
-        return self._visual.ImageStim(
-            self.window,
-            image=Image.new("RGB", (side, side)),
-            units="pix",
-            size=(side, side),
-            interpolate=True,
-            autoLog=False,
-        )
-
-    def _place(self, x: float, y: float, width: int, height: int) -> tuple[float, float]:
-        """Find a centre such that the edges fall on whole pixels of the window."""
-        left = round(x * self.scale - width / 2 + self.size[0] / 2)
-        bottom = round(y * self.scale - height / 2 + self.size[1] / 2)
-        return left + width / 2 - self.size[0] / 2, bottom + height / 2 - self.size[1] / 2
-
-    def _to_canvas(self, x: float, y: float) -> tuple[float, float]:
-        """Turn pixels of the window, origin lower left, into places on the canvas."""
-        return (x - self.size[0] / 2) / self.scale, (y - self.size[1] / 2) / self.scale
-
-    def _draw(self, element: Element) -> None:
-        if isinstance(element, Picture):
-            side = max(1, round(element.size * self.scale))
-            stimulus = self._slots[element.slot]
-            stimulus.setPos(self._place(element.x, element.y, side, side), log=False)
-        elif isinstance(element, Text):
-            stimulus = self._texts.get(element) or self._make_text(element)
-        else:
-            stimulus = self._box(element)
-        stimulus.draw()
-
-    def _filled(self, fill: str) -> Any:
-        stimulus = self._boxes.get(fill)
-        if stimulus is None:
-            stimulus = self._boxes[fill] = self._visual.ImageStim(
-                self.window,
-                image=Image.new("RGB", (4, 4), fill),
-                units="pix",
-                interpolate=False,
-                autoLog=False,
-            )
-        return stimulus
-
-    def _box(self, box: Box) -> Any:
-        stimulus = self._filled(box.fill)
-        width = max(1, round(box.width * self.scale))
-        height = max(1, round(box.height * self.scale))
-        stimulus.setSize((width, height), log=False)
-        stimulus.setPos(self._place(box.x, box.y, width, height), log=False)
-        return stimulus
-
-    def _draw_patch(self, patch: Patch) -> None:
-        stimulus = self._filled(patch.fill)
-        stimulus.setSize((patch.side, patch.side), log=False)
-        stimulus.setPos(patch.place, log=False)
-        stimulus.draw()
-
-    def _make_text(self, text: Text) -> Any:
-        picture = text_picture(text, self.scale)
-        shape = shape_text(text, self.scale)
-        shift = {"left": 0.5, "centre": 0.0, "right": -0.5}[text.align] * shape.width / self.scale
-        stimulus = self._visual.ImageStim(
-            self.window,
-            image=picture,
-            units="pix",
-            size=picture.size,
-            pos=self._place(text.x + shift, text.y, *picture.size),
-            interpolate=False,
-            autoLog=False,
-        )
-        self._texts[text] = stimulus
-        return stimulus
+    # -- screenshots ---------------------------------------------------------------------
 
     def _save_screenshot(self) -> None:
         if self._screenshots is None or self._shot is None or self._shot in self._shots:
