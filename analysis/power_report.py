@@ -64,13 +64,17 @@ def draw_power(table: pd.DataFrame, wanted: float, alpha: float) -> Picture:
             figure, "power", "Power",
             f"Share of {table['simulations'].iloc[0]:,} simulated experiments in which the "
             "difference was found. Bars are 95 % intervals of the simulation (Wilson), not of the "
-            f"assumptions. The dashed line marks {100 * wanted:.0f} %.",
+            f"assumptions. The dashed line marks {_percent(wanted)}.",
             "Power against the number of participants: "
             + ", ".join(
                 f"{r.participants} participants and {r.units} units {r.power:.2f}"
                 for r in table.itertuples()
             ) + ".",
         )  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def answers_in_words(table: pd.DataFrame, wanted: float) -> list[str]:
@@ -84,14 +88,14 @@ def answers_in_words(table: pd.DataFrame, wanted: float) -> list[str]:
             if least is None:
                 best = rows.loc[rows["power"].idxmax()]
                 found.append(
-                    f"{with_units}, no number tried reaches {100 * wanted:.0f} %: "
-                    f"{best['participants']} participants give {100 * best['power']:.0f} %."
+                    f"{with_units}, no number tried reaches {_percent(wanted)}: "
+                    f"{best['participants']} participants give {_percent(best['power'])}."
                 )
             else:
                 row = rows[rows["participants"] == least].iloc[0]
                 found.append(
                     f"{with_units}, {count(least, 'participant')} are the fewest tried that reach "
-                    f"{100 * wanted:.0f} %: {100 * row['power']:.0f} % "
+                    f"{_percent(wanted)}: {_percent(row['power'])} "
                     f"[{100 * row['ci_low']:.0f}, {100 * row['ci_high']:.0f}]."
                 )
     return found
