@@ -1,16 +1,22 @@
-"""Command line of the experiment: run, simulate, demo; export and timing-test lie beside it."""
+"""Command line of the experiment: run and simulate; the other commands lie beside it."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from experiment.arguments import (
+    OBSERVER_HELP,
+    AnswersOption,
+    BankOption,
+    DataOption,
+    ProtocolOption,
+    SeedOption,
+)
+from experiment.demonstration import demo
 from experiment.laboratory import export, timing_test
 from experiment.opening import (
     default_bank,
@@ -18,14 +24,13 @@ from experiment.opening import (
     next_participant,
     participant_number,
 )
-from experiment.replay import NAMES
-from experiment.run import Options, Report, run_session
-from experiment.session import Ending
+from experiment.options import Options
+from experiment.outcome import tell
+from experiment.run import run_session
 from experiment.simulation import simulate as simulate_sessions
 from experiment.triggers import CORNERS, corner
-from experiment.virtual_display import virtual_display
 from experiment.window_size import window_size
-from house.cli import console, make_app, messages, progress
+from house.cli import console, make_app, progress
 from house.cli import run as run_app
 from house.errors import UserError
 from house.places import banks_directory, sessions_directory
@@ -36,56 +41,6 @@ app = make_app(
     "Everyday work: `run --participant 7` for each person; `run --participant 7 --resume` after "
     "an interruption. The trial tables then lie in the data folder."
 )
-
-DEMO_PACE = 12.0
-"""How many times faster than a person the simulated participant of the demo goes."""
-
-_LEFT = 3
-"""Exit status when the participant left before the end."""
-
-ProtocolOption = Annotated[
-    str,
-    typer.Option(
-        "--protocol",
-        metavar="NAME|FILE",
-        help="Name of an embedded protocol (demo), or the path of a TOML file.",
-    ),
-]
-BankOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--bank",
-        metavar="FILE",
-        help="Stimulus bank; the demo bank when left out.",
-        show_default=False,
-    ),
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="FOLDER",
-        show_default=False,
-        help="Folder of the data set; made when absent. Default: participants/data/demo of the "
-        "checkout.",
-    ),
-]
-SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="Root of all random draws; recorded in the plan.")
-]
-OBSERVER_HELP = (
-    f"Simulated participant: {', '.join(NAMES)}; sdt is signal detection, replay gives the "
-    "answers of --answers again."
-)
-AnswersOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--answers",
-        metavar="FOLDER",
-        show_default=False,
-        help="Data set, recorded or imported, whose answers --observer replay gives.",
-    ),
-]
 
 
 @app.command()
@@ -283,96 +238,6 @@ def simulate(
     console.print(f"Simulated {span} ({observer}, seed {seed}). Data: {folder}")
 
 
-@app.command()
-def demo(
-    bank: BankOption = None,
-    data: DataOption = None,
-    seed: SeedOption = 0,
-    screenshots: Annotated[
-        Path | None,
-        typer.Option(
-            "--screenshots",
-            metavar="FOLDER",
-            show_default=False,
-            help="Save a picture of every kind of screen.",
-        ),
-    ] = None,
-) -> None:
-    """Show a short session of the demo protocol.
-
-    At a display it is yours to answer (about six minutes; Esc pauses and leaves). Without a
-    display a simulated participant answers it, fast, in a window on a virtual screen where
-    Xvfb is installed, and without a window elsewhere.
-    """
-    folder = data if data is not None else sessions_directory() / "demo"
-    path = default_bank(bank, banks_directory())
-    number = next_participant(DataFolder(folder))
-    base = Options("demo", path, folder, number, seed=seed, screenshots=screenshots)
-    if _has_display():
-        messages.print(
-            "A session of about six minutes, yours to answer: the keys are shown. "
-            "Esc pauses and leaves."
-        )
-        tell(run_session(replace(base, rehearsal=True)))
-        return
-    with virtual_display() as display:
-        if display is not None:
-            messages.print(
-                "There is no display: a simulated participant answers in a real window on a "
-                f"virtual screen (Xvfb), {DEMO_PACE:g} times as fast as a person."
-            )
-            raise typer.Exit(_run_on(display, base))
-    messages.print(
-        "There is neither a display nor Xvfb: a simulated participant answers without a window."
-    )
-    tell(run_session(replace(base, observer="sdt", window=False, screenshots=None)))
-
-
-def _run_on(display: str, options: Options) -> int:
-    """Run a simulated participant's session in a process of its own on a virtual screen."""
-    command = [
-        sys.executable,
-        "-m",
-        "experiment",
-        "run",
-        "--observer",
-        "sdt",
-        "--pace",
-        str(DEMO_PACE),
-        "--protocol",
-        options.protocol,
-        "--bank",
-        str(options.bank),
-        "--data",
-        str(options.data),
-        "--participant",
-        str(options.participant),
-        "--seed",
-        str(options.seed),
-    ]
-    if options.screenshots is not None:
-        command += ["--screenshots", str(options.screenshots)]
-    return subprocess.run(command, env={**os.environ, "DISPLAY": display}, check=False).returncode
-
-
-def tell(report: Report) -> None:
-    """Say what became of a session, and how to go on with one that was left."""
-    for warning in report.warnings:
-        messages.print(f"[yellow]recorded with the session:[/] {warning}")
-    info = report.folder.info
-    if report.ending is Ending.LEFT:
-        console.print(
-            f"Participant {info.participant}, session {info.session} was left after "
-            f"{report.trials} trials; all of them are kept. Go on with --participant "
-            f"{info.participant} --resume."
-        )
-        raise typer.Exit(_LEFT)
-    console.print(
-        f"Participant {info.participant}, session {info.session}: {report.trials} trials. "
-        f"Table: {report.folder.table_path}"
-    )
-
-
 def _offer(folder: SessionFolder) -> bool:
     done = len(folder.state().completed)
     return typer.confirm(
@@ -381,10 +246,7 @@ def _offer(folder: SessionFolder) -> bool:
     )
 
 
-def _has_display() -> bool:
-    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY"))
-
-
+app.command()(demo)
 app.command()(export)
 app.command("timing-test")(timing_test)
 

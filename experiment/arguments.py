@@ -1,0 +1,54 @@
+"""Options that several commands of the experiment share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiment.replay import NAMES
+
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        "--protocol",
+        metavar="NAME|FILE",
+        help="Name of an embedded protocol (demo), or the path of a TOML file.",
+    ),
+]
+BankOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--bank",
+        metavar="FILE",
+        help="Stimulus bank; the demo bank when left out.",
+        show_default=False,
+    ),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FOLDER",
+        show_default=False,
+        help="Folder of the data set; made when absent. Default: participants/data/demo of the "
+        "checkout.",
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Root of all random draws; recorded in the plan.")
+]
+OBSERVER_HELP = (
+    f"Simulated participant: {', '.join(NAMES)}; sdt is signal detection, replay gives the "
+    "answers of --answers again."
+)
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers",
+        metavar="FOLDER",
+        show_default=False,
+        help="Data set, recorded or imported, whose answers --observer replay gives.",
+    ),
+]
