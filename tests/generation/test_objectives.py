@@ -5,7 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.synthesis.objectives import channel_means, objective, similarity
+from generation.synthesis.objectives import (
+    channel_means,
+    direction_means,
+    neurons,
+    objective,
+    similarity,
+)
 
 
 def similarity_twin(features: np.ndarray) -> float:
@@ -55,3 +61,60 @@ def test_minimisation_negates_only_the_channel() -> None:
     torch.testing.assert_close(mean_up, mean_down)
     torch.testing.assert_close(up - mean_up, down + mean_down)
     torch.testing.assert_close(mean_up - up, 0.7 * similarity(features))
+
+
+def autograd_similarity(features: torch.Tensor) -> torch.Tensor:
+    """Go over all pairs in plain torch, 64-bit, for its gradient."""
+    total = torch.zeros(len(features), dtype=torch.float64)
+    for g, group in enumerate(features):
+        grams = [image.flatten(1) @ image.flatten(1).T for image in group]
+        unit = [gram * gram.square().sum().clamp_min(1e-10).rsqrt() for gram in grams]
+        for i, first in enumerate(unit):
+            for j, second in enumerate(unit):
+                if i != j:
+                    total[g] = total[g] + (first * second).sum() / len(group)
+    return total
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(2, 4),
+    # More channels than positions of all images, and fewer: both closed forms.
+    st.sampled_from([(40, 2, 3), (3, 4, 5), (6, 1, 1), (5, 3, 1)]),
+)
+def test_gradient_of_similarity_in_closed_form(
+    seed: int, images: int, shape: tuple[int, int, int]
+) -> None:
+    values = torch.from_numpy(np.random.default_rng(seed).normal(size=(2, images, *shape)))
+    values[0, 0] *= 1e-4  # shorter than epsilon
+    upstream = torch.tensor([1.0, -0.5])
+    ours = values.float().requires_grad_(True)
+    (found,) = torch.autograd.grad(similarity(ours), ours, upstream)
+    exact = values.requires_grad_(True)
+    (expected,) = torch.autograd.grad(autograd_similarity(exact), exact, upstream.double())
+    scale = expected.abs().max()
+    torch.testing.assert_close(found.double() / scale, expected / scale, rtol=1e-3, atol=1e-5)
+
+
+def test_memory_layout_does_not_change_similarity() -> None:
+    features = torch.rand(6, 7, 4, 5)
+    last = features.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(similarity(features[None]), similarity(last[None]))
+
+
+def test_neuron_is_the_middle_position() -> None:
+    features = torch.rand(2, 3, 5, 4, 7)
+    found = neurons(features, torch.tensor([1, 4]))
+    torch.testing.assert_close(found[0], features[0, :, 1, 2, 3])
+    torch.testing.assert_close(found[1], features[1, :, 4, 2, 3])
+
+
+def test_direction_is_the_mean_inner_product() -> None:
+    features = np.random.default_rng(0).normal(size=(2, 3, 4, 2, 2)).astype(np.float32)
+    directions = np.random.default_rng(1).normal(size=(2, 4)).astype(np.float32)
+    expected = [
+        [sum(image[:, i, j] @ direction for i in range(2) for j in range(2)) / 4 for image in group]
+        for group, direction in zip(features, directions, strict=True)
+    ]
+    found = direction_means(torch.from_numpy(features), torch.from_numpy(directions))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

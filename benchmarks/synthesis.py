@@ -1,0 +1,247 @@
+"""Synthesis here against lucent: the same network, layer, pixels, transforms, images, diversity.
+
+    python -m venv ENV
+    ENV/bin/pip install torch==2.13.0 torchvision==0.28.0 torch-lucent==0.1.8
+    ENV/bin/pip install pydantic platformdirs typer rich h5py pillow jinja2
+    OMP_NUM_THREADS=1 PYTHONPATH=. ENV/bin/python benchmarks/synthesis.py
+
+Both optimise the published batch: 10 images of 256 pixels from the same initial spectrum, diversity
+100, the same transform callables with the same draws, one thread, steps of both interleaved.
+InceptionV1 has random weights (He et al. 2015) here, which costs what trained ones cost; SqueezeNet
+has its trained ones and says whether both reach the same activation. lucent is used as its users
+do: the network as it was loaded, weights not frozen. Times are CPU times of the process, which
+other work on a machine disturbs less than wall clocks; both are printed. The table is in
+benchmarks/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from generation.networks import Network, load_network, network_spec
+from generation.synthesis.measuring import as_shown, measure
+from generation.synthesis.optimize import optimize
+from generation.synthesis.parametrization import initial_spectrum
+from generation.synthesis.settings import Settings, Target
+from generation.synthesis.transforms import (
+    RandomTransforms,
+    TransformSettings,
+    draw_group,
+    draw_scales,
+)
+from generation.torchvision_models import torchvision_models
+from house.seeds import generator
+
+IMAGES, CANVAS, CROP, DIVERSITY, SEED = 10, 256, 16, 100.0, 1
+PUBLISHED = TransformSettings(
+    16, (1.0, 0.975, 1.025, 0.95, 1.05), tuple(float(angle) for angle in range(-5, 6)), 8
+)
+DEPTHS = {
+    "inception_v1": ("mixed3a", "mixed4a", "mixed4e", "mixed5b"),
+    "squeezenet1_1": ("fire2", "fire4", "fire6", "fire9"),
+}
+CHANNEL = 7
+
+
+@dataclass
+class Clock:
+    """CPU and wall seconds between the marks of consecutive steps."""
+
+    marks: list[tuple[float, float]] = field(default_factory=list)
+
+    def mark(self) -> None:
+        """Note the end of a step."""
+        self.marks.append((time.process_time(), time.perf_counter()))
+
+    def steps(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Give seconds (steps, 2)."""
+        return np.diff(np.array(self.marks), axis=0)
+
+
+class Whole(nn.Module):  # type: ignore[misc]
+    """A network as lucent wants it: one forward pass to the classes, a submodule a layer.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Walked layer by layer.
+    layers : sequence of str
+        Names for the submodules, through which each layer's pre-ReLU features pass.
+    head : callable
+        From the last layer's features to class scores.
+    """
+
+    def __init__(
+        self, module: nn.Module, layers: list[str], head: Callable[[Tensor], Tensor]
+    ) -> None:
+        super().__init__()
+        self.network = module
+        self._head = head
+        for layer in layers:
+            self.add_module(layer, nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give class scores."""
+        features = x
+        for name, found in self.network.walk(x):
+            features = self.get_submodule(name)(found)
+        return self._head(features)
+
+
+def networks(name: str) -> tuple[Network, Whole]:
+    """Build a network for each side, with equal weights."""
+    spec = network_spec(name)
+    if name == "inception_v1":
+        torch.manual_seed(0)
+        module = spec.factory()
+        for part in module.modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+        ours = Network(spec, module, torch.device("cpu"))
+    else:
+        ours = load_network(name)
+    theirs = spec.factory()
+    theirs.load_state_dict(next(ours.modules()).state_dict())
+
+    def head(features: Tensor) -> Tensor:
+        rectified = torch.relu(features)
+        if name == "inception_v1":
+            scores: Tensor = theirs.softmax2(rectified.mean(dim=(2, 3)))
+        else:
+            scores = torch.relu(theirs.conv10(rectified)).mean(dim=(2, 3))
+        return scores
+
+    return ours, Whole(theirs.eval(), [layer.name for layer in spec.layers], head)
+
+
+def settings(steps: int, precision: str) -> Settings:
+    """Give the published settings."""
+    return Settings(
+        IMAGES, CANVAS, CROP, steps, 0.05, "constant", 0.01, PUBLISHED, precision, steps
+    )
+
+
+def run_ours(network: Network, layer: str, steps: int, precision: str) -> tuple[Clock, float]:
+    """Optimise here; seconds of each step, and the activation reached."""
+    clock = Clock()
+    target = Target("unit", CHANNEL, 1, DIVERSITY)
+    (made,) = optimize(network, layer, [target], settings(steps, precision), SEED, clock.mark)
+    return clock, float(made.activations.mean())
+
+
+def run_lucent(
+    whole: Whole, network: Network, layer: str, steps: int, channels_last: bool = False
+) -> tuple[Clock, float]:
+    """Optimise with lucent; seconds of each step, and the activation reached."""
+    torchvision_models()
+    from lucent.optvis import objectives, param, render
+
+    clock = Clock()
+    transform = RandomTransforms(PUBLISHED, torch.device("cpu"))
+    draws = [draw_group(PUBLISHED, steps, SEED, "unit", 1)]
+    scales = draw_scales(PUBLISHED, steps, SEED)
+    step = 0
+    spectrum = initial_spectrum(generator(SEED, "spectrum", "unit", 1), IMAGES, CANVAS, 0.01)
+
+    def parameters() -> tuple[list[Tensor], Callable[[], Tensor]]:
+        found, image = param.image(CANVAS, batch=IMAGES, sd=0.01)
+        with torch.no_grad():
+            found[0].copy_(torch.from_numpy(spectrum))
+        return found, image
+
+    def transformed(images: Tensor) -> Tensor:
+        nonlocal step
+        clock.mark()
+        seen = transform(images[None], draws, int(scales[step]), step)[0]
+        seen = network.spec.preprocessing(seen)
+        step += 1
+        return seen if channels_last else seen.contiguous()
+
+    channel = objectives.channel(layer, CHANNEL)
+    (images,) = render.render_vis(
+        whole,
+        channel - DIVERSITY * objectives.diversity(layer),
+        parameters,
+        transforms=[transformed],
+        preprocess=False,
+        thresholds=(steps,),
+        show_image=False,
+        progress=False,
+    )
+    clock.mark()
+    shown = as_shown(torch.from_numpy(images).permute(0, 3, 1, 2), CROP)
+    return clock, float(measure(network, shown, layer)[:, CHANNEL].mean())
+
+
+def middle(clocks: list[Clock]) -> tuple[float, float]:
+    """Median CPU and wall milliseconds a step, the first of each run left out."""
+    steps = np.concatenate([clock.steps()[1:] for clock in clocks])
+    cpu, wall = np.median(steps, axis=0) * 1e3
+    return float(cpu), float(wall)
+
+
+def compare_speed(name: str, rounds: int, steps: int) -> None:
+    """Print a row a depth."""
+    ours, whole = networks(name)
+    print(f"\n{name}, CPU milliseconds a step (wall in brackets)\n")
+    print("| layer | lucent | lucent, channels last | float32 | bfloat16 | times | times |")
+    print("|---|---|---|---|---|---|---|")
+    for layer in DEPTHS[name]:
+        runs: dict[str, list[Clock]] = {}
+        for _ in range(rounds):
+            # Interleaved, so that other work on the machine meets everybody alike.
+            for kind, run in {
+                "lucent": lambda: run_lucent(whole, ours, layer, steps),  # noqa: B023
+                "last": lambda: run_lucent(whole, ours, layer, steps, True),  # noqa: B023
+                "float32": lambda: run_ours(ours, layer, steps + 1, "float32"),  # noqa: B023
+                "bfloat16": lambda: run_ours(ours, layer, steps + 1, "bfloat16"),  # noqa: B023
+            }.items():
+                runs.setdefault(kind, []).append(run()[0])
+        times = {kind: middle(clocks) for kind, clocks in runs.items()}
+        cells = [f"{cpu:.0f} ({wall:.0f})" for cpu, wall in times.values()]
+        gains = [
+            f"{times['lucent'][0] / times[kind][0]:.1f} ({times['last'][0] / times[kind][0]:.1f})"
+            for kind in ("float32", "bfloat16")
+        ]
+        print(f"| {layer} | {' | '.join(cells + gains)} |", flush=True)
+
+
+def compare_activation(name: str, steps: int) -> None:
+    """Print what both reach in so many steps from the same beginning."""
+    ours, whole = networks(name)
+    print(f"\n{name}, activation of the finished images after {steps} steps\n")
+    print("| layer | lucent | float32 | bfloat16 |\n|---|---|---|---|")
+    for layer in DEPTHS[name]:
+        found = [run_lucent(whole, ours, layer, steps, True)[1]]
+        found += [run_ours(ours, layer, steps, kind)[1] for kind in ("float32", "bfloat16")]
+        print(f"| {layer} | " + " | ".join(f"{value:.4g}" for value in found) + " |", flush=True)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", choices=list(DEPTHS), default="inception_v1")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--activation", type=int, default=0, help="compare after so many steps")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}")
+    if options.activation:
+        compare_activation(options.network, options.activation)
+    else:
+        compare_speed(options.network, options.rounds, options.steps)
+
+
+if __name__ == "__main__":
+    main()
