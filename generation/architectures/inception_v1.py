@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generation.architectures.local_response import local_response_normalisation
-from generation.architectures.rectification import rectified_branches
+from generation.architectures.rectification import rectified_branches, rectified_maxima
 
 CLASSES = 1008
 # Dropped when weights are loaded: heads that only training needed.
@@ -181,7 +181,8 @@ class InceptionV1(nn.Module):  # type: ignore[misc]
     def _stem(self, x: Tensor) -> Tensor:
         rows = same_padding(x.shape[2], 7, 2)
         columns = same_padding(x.shape[3], 7, 2)
-        x = same_max_pool(F.relu(self.conv2d0(F.pad(x, (*columns, *rows)))))
+        x = self.conv2d0(F.pad(x, (*columns, *rows)))
+        x = rectified_maxima(x, 3, 2, (x.shape[2] % 2, x.shape[3] % 2), ceil_mode=True)
         x = F.relu(self.conv2d1(local_response_normalisation(x)))
         return same_max_pool(local_response_normalisation(F.relu(self.conv2d2(x))))
 

@@ -8,7 +8,9 @@ from torch import Tensor
 from torch.overrides import has_torch_function
 
 
-def rectified_maxima(x: Tensor, kernel: int, stride: int) -> Tensor:
+def rectified_maxima(
+    x: Tensor, kernel: int, stride: int, padding: tuple[int, int] = (0, 0), ceil_mode: bool = False
+) -> Tensor:
     """Give the maxima of rectified feature maps.
 
     Both orders have the same values and gradients; pooled first, the ReLU has a quarter of the
@@ -19,12 +21,12 @@ def rectified_maxima(x: Tensor, kernel: int, stride: int) -> Tensor:
     ----------
     x : Tensor
         Feature maps (N, C, H, W) before the ReLU.
-    kernel, stride : int
+    kernel, stride, padding, ceil_mode
         Of the pooling, in positions.
     """
     if watched():
-        return F.max_pool2d(F.relu(x), kernel, stride)
-    return F.relu(F.max_pool2d(x, kernel, stride))
+        return F.max_pool2d(F.relu(x), kernel, stride, padding, ceil_mode=ceil_mode)
+    return F.relu(F.max_pool2d(x, kernel, stride, padding, ceil_mode=ceil_mode))
 
 
 def rectified_branches(branches: list[Tensor]) -> Tensor:

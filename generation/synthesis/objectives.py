@@ -83,17 +83,18 @@ class _Similarity(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         rows, coefficient = ctx.saved_tensors
+        coefficient = coefficient.to(rows.dtype)
         if coefficient.dim() == 3:
             flat = coefficient @ rows.flatten(1, 2)
             found = flat.view(rows.shape)
         else:
             found = rows @ coefficient
-        return found.mul_(gradient.view(-1, 1, 1, 1))
+        return found.mul_(gradient.view(-1, 1, 1, 1).to(found.dtype))
 
 
 def _by_channels(rows: Tensor) -> tuple[Tensor, Tensor]:
     images = rows.shape[1]
-    gram = rows.transpose(-1, -2) @ rows
+    gram = (rows.transpose(-1, -2) @ rows).float()
     flat = gram.flatten(-2)
     # Dot products, so that no matrix of squares is written.
     squares = torch.linalg.vecdot(flat, flat)
@@ -115,7 +116,7 @@ def _by_channels(rows: Tensor) -> tuple[Tensor, Tensor]:
 def _by_positions(rows: Tensor) -> tuple[Tensor, Tensor]:
     groups, images, positions, _ = rows.shape
     flat = rows.flatten(1, 2)
-    products = flat @ flat.transpose(-1, -2)
+    products = (flat @ flat.transpose(-1, -2)).float()
     blocks = products.view(groups, images, positions, images, positions)
     pairs = blocks.square().sum(dim=(2, 4))
     squares = pairs.diagonal(dim1=-2, dim2=-1)
@@ -148,7 +149,11 @@ def similarity(features: Tensor) -> Tensor:
         float32 (G,), between 0 and K - 1 (a Gram matrix has no negative inner products);
         differentiable once.
     """
-    rows = features.float().flatten(-2).transpose(-1, -2)
+    # Products of numbers that have 8 bits need not be multiplied as if they had 24; all that
+    # follows is 32-bit. Those of 16-bit floats would be too large for their range.
+    if features.dtype != torch.bfloat16:
+        features = features.float()
+    rows = features.flatten(-2).transpose(-1, -2)
     value: Tensor = _Similarity.apply(rows)
     return value
 

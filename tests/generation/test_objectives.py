@@ -118,3 +118,17 @@ def test_direction_is_the_mean_inner_product() -> None:
     ]
     found = direction_means(torch.from_numpy(features), torch.from_numpy(directions))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_half_precision_features_give_much_the_same_similarity_and_gradient() -> None:
+    values = torch.randn(1, 3, 20, 6, 6)
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        features = values.to(dtype).requires_grad_(True)
+        value = similarity(features)
+        assert value.dtype == torch.float32
+        (gradient,) = torch.autograd.grad(value.sum(), features)
+        found.append((value.detach(), gradient.float()))
+    (exact, wanted), (value, gradient) = found
+    torch.testing.assert_close(value, exact, rtol=0.01, atol=0)
+    assert (gradient - wanted).norm() < 0.03 * wanted.norm()
