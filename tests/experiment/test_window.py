@@ -139,11 +139,11 @@ def test_what_is_pressed_is_what_is_recorded(
         assert len(ends[number]["frame_intervals"]) == row["frames_shown"] - 1
     # The record's onset is when the picture appeared, as the pixel saw it.
     assert abs(statistics.median(late)) < TOLERANCE
-    assert rows[4]["presses_before_onset"] == 2
-    assert [key for key, _ in ends[4]["rejected"]] == ["u", "l"]
-    assert rows[6]["presses_before_onset"] == 1
-    assert ends[6]["rejected"][0][1] < 0
-    assert all(rows[n]["presses_before_onset"] == 0 for n in rows if n not in {4, 6})
+    # A space that was meant for the page before may come late on a busy machine, and counts too.
+    early = {n: [key for key, _ in ends[n]["rejected"] if key != "space"] for n in ends}
+    assert early == {**{n: [] for n in ends}, 4: ["u", "l"], 6: ["j"]}
+    assert all(moment < 0 for n in ends for _, moment in ends[n]["rejected"])
+    assert all(rows[n]["presses_before_onset"] == len(ends[n]["rejected"]) for n in ends)
     assert all(row["rt"] > 0.1 for row in rows.values())
     screen = DataFolder(data).find(1, 1).info.screen
     assert screen["refresh_rate_hz"] is None
