@@ -34,21 +34,38 @@ from stimuli.photographs import load_photographs
 K = 200
 
 
-class DecodedPool(Pool):
-    """Photographs that lie decoded in memory: leaves the network and the sorting."""
+class PacedPool(Pool):
+    """Photographs that lie decoded in memory; before each pass other work on it is timed.
 
-    def __init__(self, images: np.ndarray) -> None:
+    So the two sides of a comparison take turns every few images, and other work on the machine
+    meets both alike. What the recording does between two passes is timed, too.
+    """
+
+    def __init__(self, images: np.ndarray, others: list[Callable[[np.ndarray], None]]) -> None:
         super().__init__(
             FileSource(Path("/"), [str(i) for i in range(len(images))]), Decoding(1, 1)
         )
         self.images = images
+        self.others = others
+        self.seconds = [0.0] * (len(others) + 1)
 
     def passes(self, count: int, first: int = 0, contents: bytes = START) -> Iterator[Pass]:
         """Give slices."""
         for start in range(first, len(self.images), count):
             pixels = self.images[start : start + count]
+            for place, other in enumerate(self.others):
+                self.seconds[place] += spent(lambda other=other, pixels=pixels: other(pixels))
             whole = np.ones(len(pixels), dtype=bool)
+            begin = time.process_time()
             yield Pass(start, start + len(pixels), pixels, whole, contents)
+            self.seconds[-1] += time.process_time() - begin
+
+
+def spent(work: Callable[[], object]) -> float:
+    """Processor seconds of some work."""
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
 
 
 def take_turns(sides: list[Callable[[], None]], rounds: int) -> list[list[float]]:
@@ -63,7 +80,7 @@ def take_turns(sides: list[Callable[[], None]], rounds: int) -> list[list[float]
     return seconds
 
 
-def recording(name: str, count: int, size: int, rounds: int) -> str:
+def recording(name: str, count: int, size: int) -> str:
     """One row: images a second of the bare forward pass and of recording every unit."""
     spec = network_spec(name)
     network = (
@@ -71,35 +88,27 @@ def recording(name: str, count: int, size: int, rounds: int) -> str:
         if spec.weights
         else Network(spec, spec.factory().eval(), torch.device("cpu"))
     )
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
-    pool = DecodedPool(images)
+    images = np.random.default_rng(0).integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
     layers = [layer.name for layer in spec.layers]
 
-    def forward(run: Callable[[torch.Tensor], object]) -> None:
+    def ready(pixels: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+
+    def whole(pixels: np.ndarray) -> None:
+        network.classify(ready(pixels))
+
+    def part(pixels: np.ndarray) -> None:
         with torch.no_grad():
-            for start in range(0, count, size):
-                pixels = torch.from_numpy(images[start : start + size])
-                run(pixels.permute(0, 3, 1, 2).float() / 255)
+            network.features(ready(pixels), layers[-1])
 
-    def every_unit() -> None:
-        found = record(network, pool, layers, K, size)
-        for extremes in found.extremes.values():
-            extremes.all()
-
-    sides = [
-        lambda: forward(network.classify),
-        lambda: forward(lambda x: network.features(x, layers[-1])),
-        every_unit,
-    ]
-    seconds = take_turns(sides, rounds)
-    rates = [f"{count / statistics.median(side):.1f}" for side in seconds]
-    shares = [
-        f"{statistics.median(b / r for b, r in zip(side, seconds[2], strict=True)):.1%}"
-        for side in seconds[:2]
-    ]
+    whole(images[:size])
+    pool = PacedPool(images, [whole, part])
+    found = record(network, pool, layers, K, size)
+    pool.seconds[-1] += spent(lambda: [extremes.all() for extremes in found.extremes.values()])
+    rates = " | ".join(f"{count / seconds:.1f}" for seconds in pool.seconds)
+    shares = " | ".join(f"{seconds / pool.seconds[-1]:.1%}" for seconds in pool.seconds[:-1])
     units = sum(layer.channels for layer in spec.layers)
-    return f"| {name} | {units} | {size} | {' | '.join(rates)} | {' | '.join(shares)} |"
+    return f"| {name} | {units} | {size} | {rates} | {shares} |"
 
 
 def decoding(rounds: int) -> list[str]:
@@ -185,7 +194,7 @@ def main() -> None:
     )
     print("|---" * 8 + "|")
     for name, size, count in (("squeezenet1_1", 16, 512), ("inception_v1", 32, 256)):
-        print(recording(name, count // (4 if options.quick else 1), size, rounds), flush=True)
+        print(recording(name, count // (4 if options.quick else 1), size), flush=True)
     print("\n| decoder | alone, images/s | pool | pool, two threads ahead |\n|---|---|---|---|")
     print("\n".join(decoding(rounds)), flush=True)
     print("\n| photographs | MB before | MB at most |\n|---|---|---|")

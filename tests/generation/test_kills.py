@@ -123,10 +123,11 @@ def test_killed_at_two_random_moments(tmp_path: Path, pool_folder: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_killed_at_twenty_random_moments_of_recording_and_synthesis(
     tmp_path: Path, pool_folder: Path
 ) -> None:
-    recipe = make_recipe(tmp_path, pool_folder.as_posix(), steps=60)
+    recipe = make_recipe(tmp_path, pool_folder.as_posix(), steps=20)
     met = kill_again_and_again(recipe, tmp_path, 20, seed=0)
     print(met)
     assert met["recording"] >= 2
