@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from generation import hooked_networks, networks
+from generation import hooked_networks, networks, registry
 from generation.architectures.inception_v1 import InceptionV1
 from generation.architectures.squeezenet import SqueezeNet
 from generation.network_choice import NetworkChoice
@@ -165,7 +165,7 @@ def test_googlenet_without_a_network_says_how_to_give_the_weights(
     published = hooked_networks.published_weights("googlenet")
     nowhere = (tmp_path / "nowhere" / "googlenet-1378be20.pth").as_uri()
     monkeypatch.setattr(
-        networks,
+        registry,
         "published_weights",
         lambda name: [dataclasses.replace(published[0], url=nowhere)],
     )
