@@ -2,8 +2,8 @@
 
     python benchmarks/preset_sheet.py docs/images/presets.jpg --steps 256
 
-One row a preset, two images a unit; the number is the activation measured on the image as shown.
-The last row shows the two embedded photographs that activate the unit most.
+One row a preset; the number is the activation measured on the image as shown.
+The last row shows the embedded photographs that activate the unit most.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stimuli.photographs import load_photographs
 
 UNITS = ("fire3:3x3:103", "fire5:3x3:160", "fire7:3x3:368", "fire9:3x3:300")
 PRESETS = ("borowski2021", "pixels", "maco")
-IMAGES, SIZE, SHOWN, LEFT, TOP = 2, 224, 150, 110, 24
+SIZE, SHOWN, LEFT, TOP = 224, 150, 110, 24
 
 Pictures = list[tuple[npt.NDArray[np.uint8], float]]
 
@@ -44,10 +44,15 @@ def pool(count: int) -> list[npt.NDArray[np.uint8]]:
 
 
 def synthetic(
-    network: Network, preset: str, unit: str, steps: int, photographs: list[npt.NDArray[np.uint8]]
+    network: Network,
+    preset: str,
+    unit: str,
+    images: int,
+    steps: int,
+    photographs: list[npt.NDArray[np.uint8]],
 ) -> Pictures:
     """Make a unit's maximal images with a preset."""
-    given = {"preset": preset, "images_per_sign": IMAGES, "steps": steps}
+    given = {"preset": preset, "images_per_sign": images, "steps": steps}
     synthesis = Synthesis.model_validate(given)
     layer, _, channel = unit.split(":")
     settings = synthesis.settings(resolve_precision("auto", network.device))
@@ -58,25 +63,28 @@ def synthetic(
     return list(zip(made.images, made.activations.tolist(), strict=True))
 
 
-def strongest(network: Network, unit: str, photographs: list[npt.NDArray[np.uint8]]) -> Pictures:
+def strongest(
+    network: Network, unit: str, images: int, photographs: list[npt.NDArray[np.uint8]]
+) -> Pictures:
     """Find the photographs that activate a unit most."""
     layer, _, channel = unit.split(":")
     found = measure(network, np.stack(photographs), layer)[:, int(channel)]
-    best = np.argsort(-found)[:IMAGES]
+    best = np.argsort(-found)[:images]
     return [(photographs[index], float(found[index])) for index in best]
 
 
 def draw(rows: dict[str, list[Pictures]]) -> Image.Image:
     """Lay the pictures out."""
     font = ImageFont.load_default(13)
-    width = LEFT + len(UNITS) * (IMAGES * (SHOWN + 4) + 12)
+    block = max(len(pictures) for units in rows.values() for pictures in units) * (SHOWN + 4) + 12
+    width = LEFT + len(UNITS) * block
     sheet = Image.new("RGB", (width, TOP + len(rows) * (SHOWN + 22)), "white")
     pen = ImageDraw.Draw(sheet)
     for row, (name, units) in enumerate(rows.items()):
         top = TOP + row * (SHOWN + 22)
         pen.text((6, top + SHOWN // 2), name, "black", font)
         for column, pictures in enumerate(units):
-            left = LEFT + column * (IMAGES * (SHOWN + 4) + 12)
+            left = LEFT + column * block
             if row == 0:
                 pen.text((left, 4), UNITS[column], "black", font)
             for place, (pixels, value) in enumerate(pictures):
@@ -92,16 +100,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=256)
+    parser.add_argument("--images", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     network = load_network("squeezenet1_1")
     photographs = pool(120)
     rows = {
-        preset: [synthetic(network, preset, unit, options.steps, photographs) for unit in UNITS]
+        preset: [
+            synthetic(network, preset, unit, options.images, options.steps, photographs)
+            for unit in UNITS
+        ]
         for preset in PRESETS
     }
-    rows["photographs"] = [strongest(network, unit, photographs) for unit in UNITS]
+    rows["photographs"] = [strongest(network, unit, options.images, photographs) for unit in UNITS]
     draw(rows).save(options.out, quality=82, optimize=True)
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,13 +189,13 @@ def middle(clocks: list[Clock]) -> tuple[float, float]:
     return float(cpu), float(wall)
 
 
-def compare_speed(name: str, rounds: int, steps: int) -> None:
+def compare_speed(name: str, layers: Sequence[str], rounds: int, steps: int) -> None:
     """Print a row a depth."""
     ours, whole = networks(name)
     print(f"\n{name}, CPU milliseconds a step (wall in brackets)\n")
     print("| layer | lucent | lucent, channels last | float32 | bfloat16 | times | times |")
     print("|---|---|---|---|---|---|---|")
-    for layer in DEPTHS[name]:
+    for layer in layers:
         runs: dict[str, list[Clock]] = {}
         for _ in range(rounds):
             # Interleaved, so that other work on the machine meets everybody alike.
@@ -215,12 +215,12 @@ def compare_speed(name: str, rounds: int, steps: int) -> None:
         print(f"| {layer} | {' | '.join(cells + gains)} |", flush=True)
 
 
-def compare_activation(name: str, steps: int) -> None:
+def compare_activation(name: str, layers: Sequence[str], steps: int) -> None:
     """Print what both reach in so many steps from the same beginning."""
     ours, whole = networks(name)
     print(f"\n{name}, activation of the finished images after {steps} steps\n")
     print("| layer | lucent | float32 | bfloat16 |\n|---|---|---|---|")
-    for layer in DEPTHS[name]:
+    for layer in layers:
         found = [run_lucent(whole, ours, layer, steps, True)[1]]
         found += [run_ours(ours, layer, steps, kind)[1] for kind in ("float32", "bfloat16")]
         print(f"| {layer} | " + " | ".join(f"{value:.4g}" for value in found) + " |", flush=True)
@@ -230,6 +230,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--network", choices=list(DEPTHS), default="inception_v1")
+    parser.add_argument("--layers", nargs="+", help="four from early to late by default")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--activation", type=int, default=0, help="compare after so many steps")
@@ -237,10 +238,11 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}")
+    layers = options.layers or DEPTHS[options.network]
     if options.activation:
-        compare_activation(options.network, options.activation)
+        compare_activation(options.network, layers, options.activation)
     else:
-        compare_speed(options.network, options.rounds, options.steps)
+        compare_speed(options.network, layers, options.rounds, options.steps)
 
 
 if __name__ == "__main__":
