@@ -1,6 +1,6 @@
 """Draw what the presets make of the same units, early to late, beside photographs.
 
-    python benchmarks/preset_sheet.py docs/images/presets.jpg --steps 256
+    python benchmarks/preset_sheet.py docs/images/presets.jpg --steps 96 --images 1
 
 One row a preset; the number is the activation measured on the image as shown.
 The last row shows the embedded photographs that activate the unit most.
