@@ -62,7 +62,9 @@ def accuracy(trials: pd.DataFrame, estimates: pd.DataFrame) -> Picture | None:
     people = _participants(estimates, "accuracy", names)
     _draw_people(axes, people, names)
     axes.axhline(0.5, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=2)
-    axes.text(len(names) - 0.52, 0.508, "chance", ha="right", va="bottom", fontsize=8)
+    # Beside the axes: within them an error bar may stand where the word would.
+    beside = axes.get_yaxis_transform()
+    axes.text(1.01, 0.5, "chance", transform=beside, ha="left", va="center", fontsize=8)
     axes.set(ylim=(0, 1.02), ylabel="Proportion correct", xlim=(-0.52, len(names) - 0.48))
     crowded = sum(len(name) for name in names) > 40
     axes.set_xticks(range(len(names)), names, rotation=25 if crowded else 0)

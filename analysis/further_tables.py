@@ -143,7 +143,10 @@ def primary_sentence(estimates: pd.DataFrame, tests: pd.DataFrame, names: list[s
     )
     if not (math.isfinite(people) and math.isfinite(units)):
         return sentence.strip()
-    spreads = f"standard deviations {number(units)} and {number(people)} on the scale of log odds"
+    spreads = (
+        f"standard deviations {number(units)} between units and {number(people)} between "
+        "participants, on the scale of log odds"
+    )
     if units > people:
         return sentence + (
             f"Units differ more than participants do ({spreads}), so a test over participants "
