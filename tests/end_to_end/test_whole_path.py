@@ -37,7 +37,6 @@ layers = ["fire2", "fire9"]
 count = 1
 [[draws]]
 layers = ["fire5"]
-branches = ["3x3"]
 role = "practice"
 """
 PARTICIPANTS = 4
