@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,16 @@ role = "practice"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _quiet_processor() -> None:
+def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _flush_denormals() -> Iterator[None]:
+    """Compute as a build does, and leave the processor to other rooms' tests as it was."""
     torch.set_flush_denormal(True)
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
