@@ -159,7 +159,7 @@ def test_interrupted_in_the_middle_it_goes_on_to_the_same_bank(
     tmp_path: Path, pool_folder: Path
 ) -> None:
     recipe = tmp_path / "tiny.toml"
-    text = RECIPE.format(steps=30, photographs=pool_folder.as_posix())
+    text = RECIPE.format(steps=120, photographs=pool_folder.as_posix())
     recipe.write_text(text, encoding="utf-8")
     uninterrupted, _ = make(recipe, tmp_path / "whole.h5")
     out = tmp_path / "killed.h5"
