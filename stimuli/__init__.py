@@ -4,6 +4,8 @@ Written by `generation`, shown by `experiment`. Reading needs h5py and numpy, no
 """
 
 from stimuli.bank import StimulusBank, read_units
+from stimuli.machine import MachinePrediction
+from stimuli.machine_writer import add_machine
 from stimuli.schema import (
     ROLES,
     SCHEMA_VERSION,
@@ -24,10 +26,12 @@ __all__ = [
     "SELECTIONS",
     "SIGNS",
     "BankWriter",
+    "MachinePrediction",
     "Sign",
     "StimulusBank",
     "Unit",
     "Verification",
+    "add_machine",
     "natural_id",
     "read_units",
     "synthetic_id",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from house.errors import UserError
 from house.names import nearest
 from stimuli import schema
+from stimuli.machine import MachinePrediction, machine_names, read_machine
 from stimuli.schema import SIGNS, Sign, Unit
 
 
@@ -265,6 +266,15 @@ class StimulusBank:
     def curve_steps(self) -> npt.NDArray[np.int32]:
         """Optimisation steps at which `curve` was recorded, shape (C,)."""
         return np.asarray(self._file["synthetic/curve_steps"][:], dtype=np.int32)
+
+    @property
+    def machine_names(self) -> tuple[str, ...]:
+        """Names of the machine observers whose answers the bank holds."""
+        return machine_names(self._file)
+
+    def machine(self, name: str | None = None) -> MachinePrediction:
+        """Answers of a machine observer to every trial; without a name, of the only one."""
+        return read_machine(self._file, tuple(self._rows), name)
 
     def source(self, image_id: str) -> dict[str, str]:
         """Source of a natural image: name, sha256, label, licence, author."""

@@ -12,6 +12,7 @@ import numpy as np
 from house.errors import UserError
 from stimuli import schema
 from stimuli.bank import StimulusBank
+from stimuli.machine import machine_problems
 from stimuli.schema import SIGNS
 
 
@@ -49,7 +50,8 @@ def verify_bank(path: Path | str) -> Verification:
     Structure and types, every checksum, values in range, exemplars in order of extremeness,
     minimal and maximal exemplars disjoint, batches disjoint and made of the ranks they claim,
     queries more extreme than their references (where the provenance does not say that they were
-    dealt otherwise), the same picture not twice in a batch, no blank synthetic image.
+    dealt otherwise), the same picture not twice in a batch, no blank synthetic image, and the shape
+    and checksums of a machine's answers.
 
     Raises
     ------
@@ -69,6 +71,7 @@ def verify_bank(path: Path | str) -> Verification:
             _check_batches(file, bank, found)
             _check_copies(file, bank, found)
             _check_synthetic(file, bank, found)
+            found.problems += machine_problems(file, len(bank.units), bank.n_batches)
         except (OSError, UserError) as error:
             found.problems.append(f"a part cannot be read: {error}")
     return found
