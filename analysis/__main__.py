@@ -109,8 +109,8 @@ def report(
 
         require_bambi()
     dataset = load(source, kind.value)
-    # Three models of three contrasts, where there are three conditions.
-    steps = (12 if bayes else 3) * dataset.trials["experiment"].nunique() + 1
+    # Four models of three contrasts, where there are three conditions.
+    steps = (15 if bayes else 3) * dataset.trials["experiment"].nunique() + 1
     with progress(quiet=quiet) as bar:
         task = bar.add_task("Analysing", total=steps)
         done = 0

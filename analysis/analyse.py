@@ -15,7 +15,7 @@ from analysis.inference import TEST_DETAIL_COLUMNS, run_tests
 from analysis.intervals import Resamples
 from analysis.load import Dataset
 from analysis.measures import DETAIL_COLUMNS, estimates, with_codes
-from analysis.mixed_models import fit_models
+from analysis.model_tests import fit_models
 
 BOOTSTRAP = 2000
 SEED = 20210503

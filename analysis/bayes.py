@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.cells import conditions, trial_set
-from analysis.mixed_models import MODELS, usable, values_of, why_not
+from analysis.mixed_models import why_not
+from analysis.model_tests import MODELS, usable, values_of
 from house.errors import UserError
 from house.seeds import seed_sequence
 
@@ -65,10 +66,8 @@ def bayes_rows(
     for first, second in combinations(conditions(trials), 2):
         part = main[main["condition"].astype(str).isin([first, second])]
         for test, measure, column, slopes in MODELS:
-            if test == "glmm_slopes":
-                continue
             contrast = f"{first}-{second}"
-            step(f"Sampling {contrast}, {measure}")
+            step(f"Sampling {contrast}, {test}")
             data, lost = usable(part, measure, column)
             row = {"measure": measure, "trials": "all", "test": f"{test}_bayes",
                    "contrast": contrast, "factor": "", "level": "", "adjustment": "",

@@ -8,15 +8,18 @@ from typing import Any
 import pandas as pd
 
 from analysis.design import Table
+from analysis.model_tests import MODELS, PRIMARY
 from analysis.prose import PLUS_MINUS, select, sides, with_error
-from analysis.words import MEASURES, MINUS, NONE, TESTS, interval, number, p_value
+from analysis.words import MEASURES, MINUS, NONE, TESTS, interval, number, p_phrase, p_value
 
 _SENSITIVITY = (
     ("d_prime", "mean"), ("criterion", "mean"), ("auroc2", "mean"), ("meta_d", "mean"),
     ("m_ratio", "mean"), ("m_ratio", "median"),
 )  # fmt: skip
 _AGREEMENT = ("agreement", "cohen_kappa", "krippendorff_alpha")
-_MODELS = ("glmm", "glmm_slopes", "lmm_log_rt", "lmm_confidence")
+_MODELS = tuple(name for name, *_ in MODELS)
+_TOLD = ("not ", "slopes against", "singular")
+"""How those parts of a model's note begin that are told below the table."""
 
 
 def further_context(
@@ -94,7 +97,8 @@ def model_table(estimates: pd.DataFrame, tests: pd.DataFrame, names: list[str]) 
     for _, row in found.iterrows():
         first, second = sides(str(row["contrast"]), names)
         test = str(row["test"])
-        spread = _spread(estimates, test, str(row["contrast"]))
+        spread = _spread(estimates, f"{test}_sd", str(row["contrast"]))
+        sloped = _spread(estimates, f"{test}_slope_sd", str(row["contrast"]))
         statistic = f"{row['statistic_name']}"
         if math.isfinite(row["df1"]):
             statistic += f"({row['df1']:.0f})"
@@ -106,14 +110,16 @@ def model_table(estimates: pd.DataFrame, tests: pd.DataFrame, names: list[str]) 
                 f"[{number(row['ci_low'])}, {number(row['ci_high'])}]",
                 f"{statistic} = {number(row['statistic'])}",
                 p_value(row["p"]),
-                number(spread.get("participant")),
-                number(spread.get("unit")),
+                *(
+                    _two(spread.get(factor), sloped.get(factor))
+                    for factor in ("participant", "unit")
+                ),
                 f"{row['n']:,}",
             ]
         )
     return Table(
-        ["Model", "Contrast", "Effect [95 %]", "Test", "p", "SD of participants",
-         "SD of units", "trials"],
+        ["Model", "Contrast", "Effect [95 %]", "Test", "p", "SD of participants (slope)",
+         "SD of units (slope)", "trials"],
         rows,
     )  # fmt: skip
 
@@ -126,20 +132,28 @@ def primary_sentence(estimates: pd.DataFrame, tests: pd.DataFrame, names: list[s
     row = primary.iloc[0]
     first, second = sides(str(row["contrast"]), names)
     what = f"{first} against {second}" if second else first
-    if row["test"] != "glmm":
+    test = str(row["test"])
+    if test not in (PRIMARY, "glmm"):
         return (
-            f"Primary analysis: {TESTS[str(row['test'])].lower()}, {what}. The logistic mixed "
+            f"Primary analysis: {TESTS[test].lower()}, {what}. The logistic mixed "
             "model, which would count units as a sample too, is not defined for these data."
         )
-    spread = _spread(estimates, "glmm", str(row["contrast"]))
+    spread = _spread(estimates, f"{test}_sd", str(row["contrast"]))
     people, units = spread.get("participant", math.nan), spread.get("unit", math.nan)
+    law = f"{row['statistic_name']}({row['df1']:.0f})" if math.isfinite(row["df1"]) else "z"
     effect = (
         f"odds ratio {number(row['effect'])} [{number(row['ci_low'])}, {number(row['ci_high'])}], "
-        f"z = {number(row['statistic'])}, p {'' if row['p'] < 0.001 else '= '}{p_value(row['p'])}"
+        f"{law} = {number(row['statistic'])}, {p_phrase(row['p'])}"
+    )
+    varying = (
+        "over both of which the difference may vary, "
+        if test == PRIMARY
+        else "without a varying difference, because that could not be fitted: it is too sure of "
+        "itself where the difference does vary; "
     )
     sentence = (
         f"Primary analysis: the logistic mixed model with participants and units as crossed "
-        f"random effects, {what}: {effect}. "
+        f"random effects, {varying}{what}: {effect}. "
     )
     if not (math.isfinite(people) and math.isfinite(units)):
         return sentence.strip()
@@ -158,8 +172,12 @@ def primary_sentence(estimates: pd.DataFrame, tests: pd.DataFrame, names: list[s
     )
 
 
-def _spread(estimates: pd.DataFrame, test: str, contrast: str) -> dict[str, float]:
-    found = estimates[(estimates["measure"] == f"{test}_sd") & (estimates["condition"] == contrast)]
+def _two(spread: float | None, sloped: float | None) -> str:
+    return number(spread) if sloped is None else f"{number(spread)} ({number(sloped)})"
+
+
+def _spread(estimates: pd.DataFrame, measure: str, contrast: str) -> dict[str, float]:
+    found = estimates[(estimates["measure"] == measure) & (estimates["condition"] == contrast)]
     return {str(f): float(v) for f, v in zip(found["factor"], found["estimate"], strict=True)}
 
 
@@ -176,8 +194,8 @@ def _notes(estimates: pd.DataFrame, measures: list[str]) -> list[str]:
 def _model_notes(tests: pd.DataFrame) -> list[str]:
     found: dict[str, None] = {}
     for _, row in tests[tests["test"].isin(_MODELS)].iterrows():
-        parts = [p for p in str(row["note"]).split("; ") if p.startswith(("not ", "slopes"))
-                 or p.endswith("left out")]  # fmt: skip
+        said = str(row["note"]).split("; ")
+        parts = [p for p in said if p.startswith(_TOLD) or p.endswith("left out")]
         if parts:
             found[f"{TESTS[str(row['test'])]}, {row['contrast']}: {'; '.join(parts)}."] = None
     return list(found) or [NONE] * 0

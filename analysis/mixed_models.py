@@ -6,35 +6,19 @@ other units with the same participants. These models speak about both at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis.cells import conditions, ordered, trial_set
 from analysis.intervals import NAN
 
 Floats = NDArray[np.float64]
 
-MODELS = (
-    ("glmm", "accuracy", "correct", False),
-    ("glmm_slopes", "accuracy", "correct", True),
-    ("lmm_log_rt", "rt", "rt", True),
-    ("lmm_confidence", "confidence", "confidence", True),
-)
-"""Name of the test, measure, column, and whether the contrast may differ between participants and
-between units. Times and confidence clearly differ so in the published data; accuracy does not, so
-its second model is a check of the first."""
-
-MOST_FOR_SLOPES = 20_000
-"""Trials of a contrast above which the check `glmm_slopes` is left out: it takes minutes there."""
-
-_COVARIATES = ("scheme", "expertise")
+NO_SPREAD = 0.01
+"""A standard deviation below this is none: a fit with such a one is called singular."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +50,63 @@ class MixedFit:
     n_trials: int
     n_participants: int
     n_units: int
+
+    @property
+    def sloped(self) -> bool:
+        """Whether the contrast varies over participants and over units in this model."""
+        return bool(np.isfinite(self.participant_slope_sd))
+
+    @property
+    def singular(self) -> list[str]:
+        """Over whom the contrast was found not to vary at all, though it may in this model."""
+        spreads = {"participants": self.participant_slope_sd, "units": self.unit_slope_sd}
+        return [name for name, value in spreads.items() if value < NO_SPREAD]
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the contrast: see `wald`; NaN stands for a normal law."""
+        if self.sloped or np.isfinite(self.residual_sd):
+            return float(min(self.n_participants, self.n_units) - 1)
+        return NAN
+
+
+@dataclass(frozen=True)
+class Wald:
+    """Test of a contrast.
+
+    Attributes
+    ----------
+    statistic : float
+        Estimate over standard error.
+    df : float
+        Degrees of freedom of t; NaN for z.
+    p : float
+        Two-sided.
+    half : float
+        Half of the 95 % interval.
+    """
+
+    statistic: float
+    df: float
+    p: float
+    half: float
+
+
+def wald(fitted: MixedFit) -> Wald:
+    """Test a fitted contrast against zero.
+
+    Notes
+    -----
+    A contrast that varies over participants and over units cannot be known better than from the
+    fewer of the two, so it is compared with t on one degree of freedom fewer than they are,
+    linear or logistic. z would take the spreads as known; with ten participants it finds 6 to 8 %
+    where there is nothing (benchmarks/calibration.py). Only the logistic model without such
+    slopes, which takes the contrast as the same for all, keeps z.
+    """
+    statistic = fitted.estimate / fitted.standard_error
+    law = stats.t(fitted.df) if np.isfinite(fitted.df) else stats.norm()
+    p = float(2 * law.sf(abs(statistic)))
+    return Wald(statistic, fitted.df, p, float(law.ppf(0.975)) * fitted.standard_error)
 
 
 def fit_contrast(
@@ -168,176 +209,3 @@ def why_not(
     if not logistic and len(values) < 8:
         return "fewer than eight trials"
     return ""
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model of one contrast, fitted or with the reason why not.
-
-    Attributes
-    ----------
-    test, measure, contrast : str
-        As in the tables.
-    fitted : MixedFit or str
-    comparisons : int
-        Contrasts in the family.
-    n : int
-        Trials.
-    note : str
-        What a reader must know besides.
-    """
-
-    test: str
-    measure: str
-    contrast: str
-    fitted: MixedFit | str
-    comparisons: int
-    n: int
-    note: str
-
-
-def fit_models(trials: pd.DataFrame) -> list[Model]:
-    """Fit every model of `MODELS` to every pair of conditions.
-
-    Parameters
-    ----------
-    trials : pandas.DataFrame
-        Trials of one experiment with `participant_code` and `unit_code`. Times of zero or below
-        have no logarithm and are left out, which the note counts. Where scheme or expertise vary,
-        they are fixed effects too.
-    """
-    main = trial_set(trials, "all")
-    main = main[main["unit_code"] >= 0]
-    pairs = list(combinations(conditions(trials), 2))
-    condition = main["condition"].astype(str)
-    found = []
-    for first, second in pairs:
-        part = main[condition.isin([first, second])]
-        plain: MixedFit | str = ""
-        for test, measure, column, slopes in MODELS:
-            data, note = usable(part, measure, column)
-            if test == "glmm_slopes" and (isinstance(plain, str) or len(data) > MOST_FOR_SLOPES):
-                continue
-            fitted = fit_contrast(
-                values_of(data, measure, column),
-                (data["condition"].astype(str) == first).to_numpy(),
-                data["participant_code"].to_numpy(),
-                data["unit_code"].to_numpy(),
-                logistic=measure == "accuracy",
-                slopes=slopes,
-                covariates=_covariates(data),
-            )
-            if test == "glmm":
-                plain = fitted
-            if test == "glmm_slopes" and isinstance(fitted, MixedFit):
-                note = _slope_test(plain, fitted)
-            contrast = f"{first}-{second}"
-            found.append(Model(test, measure, contrast, fitted, len(pairs), len(data), note))
-    return found
-
-
-def mixed_test_rows(models: list[Model]) -> Iterator[dict[str, Any]]:
-    """Rows of the tests.
-
-    Notes
-    -----
-    Logistic models give Wald's z and an odds ratio with its interval. Linear ones give t with as
-    many degrees of freedom as the smaller of participants and units has, less one: the difference
-    between conditions varies over both, so it cannot be known better than from that few.
-    """
-    for model in models:
-        row = {
-            "measure": model.measure, "trials": "all", "test": model.test,
-            "contrast": model.contrast, "factor": "", "level": "", "adjustment": "", "n": model.n,
-        }  # fmt: skip
-        yield row | _numbers(model.fitted, model.measure, model.comparisons, model.note)
-
-
-def spread_rows(models: list[Model]) -> Iterator[dict[str, Any]]:
-    """Rows of the estimates: how far participants and units spread, on the models' scales.
-
-    `measure` is the model's name with ``_sd``, `condition` the contrast, `factor` participant or
-    unit.
-    """
-    for model in models:
-        fitted = model.fitted
-        if model.test == "glmm_slopes" or isinstance(fitted, str):
-            continue
-        for factor, value in (
-            ("participant", fitted.participant_sd),
-            ("unit", fitted.unit_sd),
-        ):
-            yield {
-                "measure": f"{model.test}_sd", "statistic": "mean", "trials": "all",
-                "condition": model.contrast, "factor": factor, "level": "", "factor2": "",
-                "level2": "", "estimate": value, "two_sem": NAN, "ci_low": NAN, "ci_high": NAN,
-                "bootstrap_low": NAN, "bootstrap_high": NAN, "n_trials": fitted.n_trials,
-                "n_participants": fitted.n_participants,
-                "note": f"over {fitted.n_units} units" if factor == "unit" else "",
-            }  # fmt: skip
-
-
-def usable(part: pd.DataFrame, measure: str, column: str) -> tuple[pd.DataFrame, str]:
-    """Trials that a model can use, and a note on those that it cannot."""
-    data = part[part[column].notna()]
-    if measure != "rt":
-        return data, ""
-    positive = data[data["rt"] > 0]
-    lost = len(data) - len(positive)
-    return positive, f"{lost} time(s) of zero or below left out" if lost else ""
-
-
-def values_of(data: pd.DataFrame, measure: str, column: str) -> Floats:
-    """Values on the model's scale: times as logarithms."""
-    values = data[column].to_numpy(dtype=float)
-    return np.log(values) if measure == "rt" else values
-
-
-def _covariates(data: pd.DataFrame) -> Floats | None:
-    """Indicators of scheme and expertise, where there are several; centred."""
-    columns = []
-    for name in _COVARIATES:
-        texts = data[name].astype(object).fillna("").astype(str)
-        for level in ordered(texts.unique(), name)[1:]:
-            indicator = (texts == level).to_numpy(dtype=float)
-            columns.append(indicator - indicator.mean())
-    return np.column_stack(columns) if columns else None
-
-
-def _slope_test(plain: MixedFit | str, sloped: MixedFit) -> str:
-    """Say whether a difference that varies describes the answers better."""
-    if isinstance(plain, str):
-        return ""
-    ratio = max(0.0, 2 * (sloped.log_likelihood - plain.log_likelihood))
-    # A variance cannot be below zero: half of the null distribution lies at each boundary.
-    p = 0.5 * stats.chi2.sf(ratio, 1) + 0.25 * stats.chi2.sf(ratio, 2)
-    return f"slopes against none: chi-square = {ratio:.2f}, p = {min(1.0, p):.3f}"
-
-
-def _numbers(fitted: MixedFit | str, measure: str, comparisons: int, note: str) -> dict[str, Any]:
-    logistic = measure == "accuracy"
-    effect = {"accuracy": "odds ratio", "rt": "ratio of times"}.get(measure, "difference")
-    name = "z" if logistic else "t"
-    if isinstance(fitted, str):
-        return {"statistic_name": name, "effect_name": effect, "note": f"not defined: {fitted}"}
-    statistic = fitted.estimate / fitted.standard_error
-    df = NAN if logistic else float(min(fitted.n_participants, fitted.n_units) - 1)
-    law = stats.norm() if logistic else stats.t(df)
-    p = float(2 * law.sf(abs(statistic)))
-    half = float(law.ppf(0.975)) * fitted.standard_error
-    ends = np.array([fitted.estimate, fitted.estimate - half, fitted.estimate + half])
-    shown = np.exp(ends) if measure in ("accuracy", "rt") else ends
-    spreads = [f"participant SD {fitted.participant_sd:.3f}, unit SD {fitted.unit_sd:.3f}"]
-    if np.isfinite(fitted.participant_slope_sd):
-        spreads.append(f"slope SDs {fitted.participant_slope_sd:.3f}, {fitted.unit_slope_sd:.3f}")
-    if np.isfinite(fitted.residual_sd):
-        spreads.append(f"residual SD {fitted.residual_sd:.3f}")
-    counts = f"{fitted.n_participants} participants, {fitted.n_units} units"
-    coefficient = f"b = {fitted.estimate:.3f} (SE {fitted.standard_error:.3f})"
-    return {
-        "statistic_name": name, "statistic": statistic, "df1": df, "p": p,
-        "p_adjusted": min(1.0, p * comparisons), "adjustment": f"bonferroni x {comparisons}",
-        "effect_name": effect, "effect": float(shown[0]), "ci_low": float(shown[1]),
-        "ci_high": float(shown[2]), "difference": fitted.estimate,
-        "note": "; ".join(filter(None, [coefficient, *spreads, counts, note])),
-    }  # fmt: skip

@@ -11,12 +11,12 @@ import pandas as pd
 from scipy import stats
 
 from analysis.intervals import NAN
-from analysis.mixed_models import MixedFit, fit_contrast
+from analysis.mixed_models import MixedFit, fit_contrast, wald
 from analysis.simulated_design import Answers, Observers, simulate
 from house.seeds import generator
 
-TESTS = ("glmm", "glmm_slopes", "t_paired", "t_units")
-"""Tests of the difference: the primary one, the same with slopes, and t over participants or
+TESTS = ("glmm_slopes", "glmm", "t_paired", "t_units")
+"""Tests of the difference: the primary one, the same without slopes, and t over participants or
 units."""
 
 
@@ -54,7 +54,7 @@ def p_value_of(answers: Answers, test: str) -> float:
         )  # fmt: skip
         if not isinstance(fitted, MixedFit):
             return NAN
-        return float(2 * stats.norm.sf(abs(fitted.estimate / fitted.standard_error)))
+        return wald(fitted).p
     code = answers.participant if test == "t_paired" else answers.unit
     size = int(code.max()) + 1
     means = []
@@ -73,7 +73,7 @@ def power_curve(
     observers: Observers,
     design: Design,
     *,
-    tests: Iterable[str] = ("glmm",),
+    tests: Iterable[str] = ("glmm_slopes",),
     simulations: int = 200,
     alpha: float = 0.05,
     seed: int = 1,

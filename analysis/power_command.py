@@ -113,8 +113,8 @@ def power(
     ] = None,
     test: Annotated[
         str,
-        typer.Option("--test", help="One or more of glmm, glmm_slopes, t_paired, t_units."),
-    ] = "glmm",
+        typer.Option("--test", help="One or more of glmm_slopes, glmm, t_paired, t_units."),
+    ] = "glmm_slopes",
     simulations: Annotated[
         int, typer.Option("--simulations", min=10, max=100_000, help="Experiments a point.")
     ] = 200,

@@ -21,8 +21,7 @@ from house.provenance import git_commit, software_versions
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _LINES = ("-", "--", ":", "-.")
-NAMES = {**TESTS, "t_paired": "t over participants", "t_units": "t over units",
-         "glmm_slopes": "Logistic mixed model with slopes"}  # fmt: skip
+NAMES = {**TESTS, "t_paired": "t over participants", "t_units": "t over units"}
 
 
 def draw_power(table: pd.DataFrame, wanted: float, alpha: float) -> Picture:

@@ -21,8 +21,12 @@ MEASURES = {
     "cohen_kappa": "Cohen's κ",
     "krippendorff_alpha": "Krippendorff's α",
     "glmm_sd": "Spread, log odds of a right answer",
+    "glmm_slopes_sd": "Spread, log odds of a right answer",
+    "glmm_slopes_slope_sd": "Spread of the difference, log odds",
     "lmm_log_rt_sd": "Spread, log response time",
+    "lmm_log_rt_slope_sd": "Spread of the difference, log response time",
     "lmm_confidence_sd": "Spread, confidence",
+    "lmm_confidence_slope_sd": "Spread of the difference, confidence",
 }
 TESTS = {
     "rm_anova": "Repeated-measures ANOVA",
@@ -36,11 +40,12 @@ TESTS = {
     "t_independent": "Welch's t, two groups",
     "equivalence": "Equivalence (TOST)",
     "t_trend": "t of the trend over trials",
-    "glmm": "Logistic mixed model",
-    "glmm_slopes": "the same, with slopes",
+    "glmm": "Logistic mixed model, no slopes",
+    "glmm_slopes": "Logistic mixed model",
     "lmm_log_rt": "Mixed model of log time",
     "lmm_confidence": "Mixed model of confidence",
-    "glmm_bayes": "Logistic mixed model, posterior",
+    "glmm_bayes": "Logistic mixed model, no slopes, posterior",
+    "glmm_slopes_bayes": "Logistic mixed model, posterior",
     "lmm_log_rt_bayes": "Mixed model of log time, posterior",
     "lmm_confidence_bayes": "Mixed model of confidence, posterior",
 }

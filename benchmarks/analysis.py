@@ -96,7 +96,7 @@ def measure(root: Path, bootstrap: int) -> dict[str, float]:
     from analysis.intervals import Resamples
     from analysis.load import load
     from analysis.measures import estimates, with_codes
-    from analysis.mixed_models import fit_models
+    from analysis.model_tests import fit_models
 
     found: dict[str, float] = {}
     begin, worked = time.perf_counter(), time.process_time()

@@ -28,7 +28,7 @@ def test_split_rhat_is_one_for_mixed_chains_and_larger_for_drifting_ones() -> No
 @pytest.mark.slow
 def test_posterior_agrees_with_the_likelihood() -> None:
     pytest.importorskip("bambi", reason="bambi is not installed: pip install '.[bayes]'")
-    from analysis.mixed_models import fit_models, mixed_test_rows
+    from analysis.model_tests import fit_models, mixed_test_rows
 
     trials = answers(
         np.random.default_rng(2), participants=12, units=20, unit_sd=0.5,

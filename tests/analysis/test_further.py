@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ from analysis.further_tables import further_context, primary_sentence
 from analysis.inference import TEST_COLUMNS, run_tests
 from analysis.intervals import Resamples
 from analysis.measures import ESTIMATE_COLUMNS
-from analysis.mixed_models import fit_models
+from analysis.model_tests import fit_models
 from analysis.style import drawing_style
 from tests.analysis.conftest import table_of
 from tests.analysis.observers import answers
@@ -22,10 +24,14 @@ from tests.analysis.observers import answers
 pytest.importorskip("gpboost", reason="gpboost has no wheel for this machine")
 
 
+def resamples_of(trials: pd.DataFrame, bootstrap: int) -> Resamples:
+    people, units = (int(trials[c].max()) + 1 for c in ("participant_code", "unit_code"))
+    return Resamples.draw(people, units, bootstrap, 1)
+
+
 def computed(trials: pd.DataFrame, bootstrap: int = 50) -> tuple[pd.DataFrame, pd.DataFrame]:
     models = fit_models(trials)
-    people, units = (int(trials[c].max()) + 1 for c in ("participant_code", "unit_code"))
-    resamples = Resamples.draw(people, units, bootstrap, 1)
+    resamples = resamples_of(trials, bootstrap)
     return further_estimates(trials, resamples, models, 1), with_models(run_tests(trials), models)
 
 
@@ -42,7 +48,29 @@ def test_rows_keep_the_tables_contract() -> None:
     for column in ("statistic", "p", "effect", "ci_low"):
         assert tests[column].dtype == float
     assert tests["primary"].sum() == 1
-    assert tests.loc[tests["primary"], "test"].item() == "glmm"
+    assert tests.loc[tests["primary"], "test"].item() == "glmm_slopes"
+
+
+def test_where_slopes_cannot_be_fitted_the_smaller_model_is_primary() -> None:
+    trials = table_of(6)
+    models = [
+        replace(model, fitted="the model could not be fitted")
+        if model.test == "glmm_slopes"
+        else model
+        for model in fit_models(trials)
+    ]
+    tests = with_models(run_tests(trials), models)
+    assert tests.loc[tests["primary"], "test"].tolist() == ["glmm"]
+    numbers = further_estimates(trials, resamples_of(trials, 5), models, 1)
+    sentence = primary_sentence(numbers, tests, conditions(trials))
+    assert "too sure of itself where the difference does vary" in sentence
+
+
+def test_primary_contrast_can_be_named() -> None:
+    trials = table_of(6)
+    tests = with_models(run_tests(trials), fit_models(trials), "natural-none")
+    row = tests[tests["primary"]].iloc[0]
+    assert (row["test"], row["contrast"]) == ("glmm_slopes", "natural-none")
 
 
 def test_every_participant_has_a_row() -> None:
@@ -58,13 +86,13 @@ def test_every_participant_has_a_row() -> None:
 def test_without_a_model_the_papers_test_stays_primary() -> None:
     trials = table_of(5, correct=lambda condition, unit: condition == "natural" or unit % 3 > 0)
     numbers, tests = computed(trials)
-    assert not tests.loc[tests["test"] == "glmm", "p"].notna().all()
+    assert not tests.loc[tests["test"] == "glmm_slopes", "p"].notna().all()
     names = conditions(trials)
     sentence = primary_sentence(numbers, tests, names)
     assert tests["primary"].sum() <= 1
     if not tests["primary"].any():
         assert sentence == ""
-    elif tests.loc[tests["primary"], "test"].item() != "glmm":
+    elif tests.loc[tests["primary"], "test"].item() not in ("glmm", "glmm_slopes"):
         assert "not defined for these data" in sentence
 
 
@@ -92,9 +120,17 @@ def test_tables_and_figure_of_published_data(published_results: Results) -> None
     assert cells["Sensitivity d′", "natural"][2].startswith("1.97 ±")
     # Participants saw different batches: no trial is shared.
     assert not found["agreement"].rows
-    first = found["models"].rows[0]
-    assert first[2] == "odds ratio 0.35 [0.23, 0.54]"
-    assert first[4] == "< .001"
+    first, second = found["models"].rows[:2]
+    assert first[:3] == [
+        "Logistic mixed model",
+        "synthetic − natural",
+        "odds ratio 0.33 [0.18, 0.62]",
+    ]
+    assert first[3:7] == ["t(9) = −4.00", ".003", "0.04 (0.34)", "0.94 (0.66)"]
+    assert second[2] == "odds ratio 0.35 [0.23, 0.54]"
+    assert "odds ratio 0.33 [0.18, 0.62], t(9) = −4.00, p = .003" in found["primary"].replace(
+        "\xa0", " "
+    )
     assert "Units differ more" in found["primary"]
     with drawing_style():
         picture = sensitivity(published_results.trials, published_results.estimates)
