@@ -1,4 +1,4 @@
-"""Command line: build, verify, preview, units, convert-weights."""
+"""Command line: build, verify, preview, units, convert-weights; the others lie beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from generation.predict_command import predict
 from house.cli import console, make_app, messages, run
 from house.places import banks_directory, reports_directory
 
@@ -330,6 +331,9 @@ def convert_weights(
         f"Use them with: python -m generation build RECIPE --network inception_v1 --weights "
         f"{escape(str(out))}"
     )
+
+
+app.command()(predict)
 
 
 if __name__ == "__main__":

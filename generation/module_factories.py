@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -34,30 +34,51 @@ def load_factory(reference: str) -> Callable[[], nn.Module]:
     UserError
         If the reference has another form, or the module or the factory does not exist.
     """
-    module_name, colon, attribute = reference.partition(":")
-    if not colon or not module_name or not attribute or module_name.startswith("."):
-        raise UserError(f'"{reference}" names no factory', remedy=_FORM)
-    if module_name.partition(".")[0] == "torchvision":
-        torchvision_models()
-    module = _import(module_name, reference)
-    try:
-        factory = getattr(module, attribute)
-    except AttributeError:
-        guess = nearest(attribute, [name for name in dir(module) if not name.startswith("_")])
-        raise UserError(
-            f'{module_name} has no "{attribute}"', where=reference, remedy=guess or None
-        ) from None
-    if not callable(factory):
-        raise UserError(
-            f"{attribute} is no function or class but {type(factory).__name__}",
-            where=reference,
-            remedy=_FORM,
-        )
+    factory = find_callable(reference, _FORM)
 
     def build() -> nn.Module:
         return _build(factory, reference)
 
     return build
+
+
+def find_callable(reference: str, form: str, what: str = "factory") -> Callable[..., Any]:
+    """Import what ``package.module:name`` says.
+
+    Parameters
+    ----------
+    reference : str
+    form : str
+        A sentence that says how such a reference is written.
+    what : str
+        The word for such a thing in messages.
+
+    Raises
+    ------
+    UserError
+        If the reference has another form, the module or the name does not exist, or it cannot be
+        called.
+    """
+    module_name, colon, attribute = reference.partition(":")
+    if not colon or not module_name or not attribute or module_name.startswith("."):
+        raise UserError(f'"{reference}" names no {what}', remedy=form)
+    if module_name.partition(".")[0] == "torchvision":
+        torchvision_models()
+    module = _import(module_name, reference)
+    try:
+        found = getattr(module, attribute)
+    except AttributeError:
+        guess = nearest(attribute, [name for name in dir(module) if not name.startswith("_")])
+        raise UserError(
+            f'{module_name} has no "{attribute}"', where=reference, remedy=guess or None
+        ) from None
+    if not callable(found):
+        raise UserError(
+            f"{attribute} is no function or class but {type(found).__name__}",
+            where=reference,
+            remedy=form,
+        )
+    return cast(Callable[..., Any], found)
 
 
 def _import(name: str, reference: str) -> Any:

@@ -170,6 +170,14 @@ class Network:
                 return features
         raise AssertionError(f"{self.spec.name} lists {layer} but does not compute it")
 
+    def feature_maps(self, x: Tensor, layers: Iterable[str]) -> Iterator[Tensor]:
+        """Pre-ReLU feature maps of several layers from one pass, in the network's order."""
+        wanted = set(layers)
+        for layer in wanted:
+            self.spec.layer(layer)
+        for _, features in self._architecture.walk(self.spec.preprocessing(x), wanted):
+            yield features
+
     def activations(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Activations of every unit of several layers from one pass.
 

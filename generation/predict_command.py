@@ -1,0 +1,110 @@
+"""The command ``python -m generation predict``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from house.cli import console, progress
+from house.errors import UserError
+from house.places import banks_directory
+
+_GIB = 1 << 30
+
+
+def predict(
+    bank: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[BANK]", help="The bank's file.", show_default="the demo bank", dir_okay=False
+        ),
+    ] = None,
+    similarity: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|PACKAGE.MODULE:CALLABLE",
+            help="What images are compared by: features of the embedded network, or a function or "
+            "class of your own (its code is run).",
+        ),
+    ] = "squeezenet1_1",
+    name: Annotated[
+        str | None,
+        typer.Option(help="Of the prediction in the bank.", show_default="that of the similarity"),
+    ] = None,
+    shuffles: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Other units whose references each unit is judged by, to show chance."
+        ),
+    ] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Which other units, and the bootstrap.")] = 0,
+    memory: Annotated[
+        float, typer.Option(min=0.01, help="GiB that features of images may take.")
+    ] = 1.0,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processor threads.", show_default="all cores"),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a prediction of the same name.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show results and errors only.")
+    ] = False,
+) -> None:
+    """Let a machine answer every trial of a bank: before any participant is paid.
+
+    It says which of the two queries looks more like the maximal than like the minimal references,
+    for every unit, batch, condition and scheme, and writes its decision variables into the bank.
+    The bank's content and its checksum stay the same. Prints how often it is right, and how often
+    with the references of other units, which tells nothing about this one.
+    """
+    import torch
+
+    from generation.predict import predict as predict_bank
+    from generation.predict_summary import summarise
+    from generation.similarity_choice import choose_similarity
+    from stimuli import StimulusBank, add_machine
+    from stimuli.machine import check_name
+    from stimuli.machine_writer import refuse_second
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    path = bank or banks_directory() / "demo.h5"
+    called = check_name(name or re.sub(r"[^A-Za-z0-9._-]", "-", similarity))
+    refuse_second(path, called, force)
+    sight = choose_similarity(similarity, int(memory * _GIB))
+    with StimulusBank(path) as opened, progress(quiet=quiet) as bar:
+        if not opened.units:
+            raise UserError("this bank has no units", where=str(path))
+        task = bar.add_task("units", total=len(opened.units))
+        made = predict_bank(
+            opened,
+            sight,
+            called,
+            shuffles=shuffles,
+            seed=seed,
+            advance=lambda: bar.advance(task),
+        )
+    add_machine(path, made.prediction, replace=force)
+    table = Table("condition", "scheme", "trials", "right", "with other units' references")
+    for line in summarise(made.prediction, seed):
+        table.add_row(
+            line.condition, line.scheme, f"{line.trials:,}", str(line.own), str(line.shuffled)
+        )
+    console.print(table)
+    console.print(
+        f"Shares of trials with 95 % intervals over {len(made.prediction.unit_ids):,} units; "
+        "guessing gives .5."
+    )
+    console.print(
+        f"{made.trials:,} trials in {made.seconds:.1f} s: {made.rate:,.0f} a second, features "
+        "included"
+    )
+    console.print(f"written into {escape(str(path))} as machine/{called}")
