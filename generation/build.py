@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,24 +15,23 @@ import torch
 from generation import bank_assembly, exemplar_stage, synthesis_stage
 from generation.accuracy import Accuracy, check_network
 from generation.build_lock import sole_builder
+from generation.build_notes import provenance
 from generation.checkpoints import RecordingFiles
 from generation.decode_ahead import available_cores
 from generation.exemplar_stage import Exemplars, find_exemplars
-from generation.networks import Network, NetworkSpec, load_network, with_weights
+from generation.job import plan_job
+from generation.networks import NetworkSpec, with_weights
 from generation.photographs import Identity, Pool, identify, open_pool
-from generation.progress_files import WorkFolder, key_of
+from generation.progress_files import WorkFolder
 from generation.recipe import Recipe
 from generation.reporter import Reporter
-from generation.sources import printable
-from generation.synthesis.optimize import resolve_precision
+from generation.scheduling import Here, Scheduler, choose_device
 from generation.synthesis_stage import synthesise
 from generation.units import select
 from house.errors import UserError
-from house.provenance import git_commit, machine, software_versions
 from stimuli import StimulusBank, Unit, verify_bank
 
-# Raised when a change of this code changes the images that a recipe makes.
-ALGORITHM = 1
+__all__ = ["Built", "build", "choose_device"]
 
 _CHECKING = "checking the network"
 # Photographs with labels among the embedded ones, about: what the check costs.
@@ -62,11 +59,6 @@ class Built:
     beating: float
 
 
-def choose_device() -> torch.device:
-    """Take the GPU when there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def build(
     recipe: Recipe,
     spec: NetworkSpec,
@@ -76,6 +68,7 @@ def build(
     *,
     replace: bool = False,
     workers: int | None = None,
+    scheduler: Scheduler | None = None,
 ) -> Built:
     """Build a bank, or go on where an earlier call was interrupted.
 
@@ -91,6 +84,8 @@ def build(
     workers : int, optional
         Threads that decode photographs ahead of the network; by default all cores where a GPU
         waits for them, else one. The bank does not depend on it.
+    scheduler : Scheduler, optional
+        Who makes the parts; by default this process.
 
     Raises
     ------
@@ -101,37 +96,18 @@ def build(
     started = time.monotonic()
     # Numbers too small for the normal format slow a processor down a hundredfold.
     torch.set_flush_denormal(True)
-    device = choose_device()
-    precision = resolve_precision(recipe.synthesis.precision, device)
+    scheduler = Here() if scheduler is None else scheduler
+    facts = scheduler.facts(recipe.synthesis.precision)
     spec = with_weights(spec)
     selection = select(recipe, spec)
     units = selection.units
     if workers is None:
-        workers = available_cores() if device.type == "cuda" else 1
+        workers = available_cores() if facts.device == "cuda" else 1
     pool = open_pool(recipe.natural, recipe.synthesis.image_size, workers)
     identity = identify(pool.source)
-    base = {
-        "algorithm": ALGORITHM,
-        "network": spec.determinants(),
-        "seed": recipe.seed,
-        "torch": torch.__version__,
-        "device": device.type,
-    }
-    photographs = {
-        "listing": identity.listing_sha256,
-        "contents": identity.contents.hex() if identity.contents else None,
-        "natural": recipe.natural.determinants(),
-    }
-    build_key = key_of(
-        {
-            **base,
-            **photographs,
-            "precision": precision,
-            "recipe": recipe.model_dump(mode="json", exclude={"description", "natural"}),
-        }
-    )
-    work = WorkFolder(out)
-    if (found := _existing(out, build_key, replace)) is not None:
+    job = plan_job(recipe, spec, out, facts, identity)
+    work = job.work
+    if (found := _existing(out, job.build_key, replace)) is not None:
         _tidy(out, work)
         return found
     with sole_builder(out, work.path):
@@ -141,82 +117,46 @@ def build(
         _announce(recipe, units, pool, reporter)
         if selection.named_for:
             reporter.say(f"note: {selection.describe(spec.name)}")
-        network = load_network(spec, device)
-        accuracy = _check(network, reporter)
-        recording_key = key_of(
-            {
-                **base,
-                **photographs,
-                "size": recipe.synthesis.image_size,
-                "layers": sorted({unit.layer for unit in units}),
-                "columns": [unit.unit_id for unit in units]
-                if recipe.natural.query_percentile
-                else None,
-            }
-        )
+        scheduler.begin(job, spec)
+        accuracy = _check(scheduler, spec, reporter)
         exemplars = find_exemplars(
             recipe.natural,
             recipe.seed,
-            network,
+            spec,
             units,
             pool,
-            RecordingFiles(work.path, recording_key),
+            RecordingFiles(work.path, job.recording_key(units)),
             reporter,
+            scheduler.record,
         )
         _check_unchanged(identity, exemplars, pool)
         keys, means = synthesise(
             recipe.synthesis,
-            recipe.seed,
-            network,
             units,
             exemplars.spans(),
-            precision,
-            {
-                **base,
-                "synthesis": recipe.synthesis.model_dump(mode="json"),
-                "precision": precision,
-                **(photographs if recipe.synthesis.parametrization == "maco" else {}),
-            },
+            facts.precision,
+            job.synthesis_determinants(),
             work,
             reporter,
+            scheduler.make,
             lambda: _some(pool),
         )
         beating = _share_beating(means, exemplars.spans())
-        provenance = {
-            "build_key": build_key,
-            "seed": recipe.seed,
-            "network": spec.name,
-            "network_choice": spec.choice,
-            "network_layers": len(spec.layers),
-            "units_named_for": selection.named_for or spec.name,
-            "strata": selection.strata,
-            "weights_sha256": spec.weights_sha256,
-            "weights_licence": spec.licence,
-            "accuracy": _accuracy_notes(accuracy),
-            "photographs": recipe.natural.photographs,
-            "photographs_sha256": exemplars.contents_sha256,
-            "photographs_listing_sha256": identity.listing_sha256,
-            "photographs_listed": len(pool),
-            "photographs_unreadable": [
-                printable(pool.source.name(index)) for index in sorted(pool.unreadable)
-            ],
-            "decoding": _decoding_notes(recipe),
-            "assignment": recipe.natural.assignment,
-            "query_percentile": recipe.natural.query_percentile,
-            "precision": precision,
-            "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-            "threads": torch.get_num_threads(),
-            "share_beating_photographs": round(beating, 4),
-            "software": software_versions(["torch", "numpy", "h5py", "pillow"]),
-            "machine": machine(),
-            "git_commit": git_commit(),
-            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - started, 1),
-        }
+        notes = provenance(
+            job,
+            spec,
+            selection,
+            accuracy,
+            identity,
+            pool,
+            exemplars,
+            beating,
+            time.monotonic() - started,
+        )
         total = len(units) + len(np.unique(exemplars.indices))
         advance = reporter.stage(bank_assembly.STAGE, total)
         bank_assembly.assemble(
-            recipe, recipe_text, units, pool, exemplars, work, keys, provenance, out, advance
+            recipe, recipe_text, units, pool, exemplars, work, keys, notes, out, advance
         )
         content_sha256 = _verify(out, reporter)
     work.remove()
@@ -280,43 +220,18 @@ def _announce(recipe: Recipe, units: tuple[Unit, ...], pool: Pool, reporter: Rep
     )
 
 
-def _check(network: Network, reporter: Reporter) -> Accuracy | None:
+def _check(scheduler: Scheduler, spec: NetworkSpec, reporter: Reporter) -> Accuracy | None:
     checked = reporter.stage(_CHECKING, 1)
-    accuracy = check_network(network)
+    accuracy = scheduler.check(check_network)
     checked(1)
     if accuracy is None:
-        reporter.say(
-            f"note: {network.spec.name} could not be checked, as its outputs have no known names"
-        )
+        reporter.say(f"note: {spec.name} could not be checked, as its outputs have no known names")
     else:
         reporter.say(
-            f"{network.spec.name} names {accuracy.top1:.0%} of {accuracy.photographs} labelled "
+            f"{spec.name} names {accuracy.top1:.0%} of {accuracy.photographs} labelled "
             f"photographs at once and {accuracy.top5:.0%} within five guesses"
         )
     return accuracy
-
-
-def _accuracy_notes(accuracy: Accuracy | None) -> dict[str, Any] | None:
-    if accuracy is None:
-        return None
-    return {
-        "photographs": accuracy.photographs,
-        "where": accuracy.where,
-        "top1": round(accuracy.top1, 4),
-        "top5": round(accuracy.top5, 4),
-        "expected_top1": accuracy.expected,
-    }
-
-
-def _decoding_notes(recipe: Recipe) -> str:
-    """Say in words what was done to the photographs, and whether it is what was published."""
-    natural = recipe.natural
-    notes = f"Pillow, bilinear resize of the shorter side to {natural.resize}, centre crop"
-    if natural.upright:
-        notes += "; turned upright where the camera noted a rotation"
-    if natural.decoder == "draft":
-        notes += "; JPEG decoded at reduced scale: other pixels than the published pipeline gives"
-    return notes
 
 
 def _check_unchanged(identity: Identity, exemplars: Exemplars, pool: Pool) -> None:

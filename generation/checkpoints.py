@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from generation.exemplar_shards import ShardFiles
 from generation.extremes import RunningExtremes
+from generation.shard_plan import tile
 from house.errors import UserError
 from house.files import atomic_writer
 
@@ -40,23 +43,32 @@ class Progress:
 class RecordingFiles:
     """A recording's files in the work folder: one checkpoint, and all values where wanted.
 
+    Shards lie beside them where several workers record, or did so in an earlier call.
+
     Parameters
     ----------
     folder : Path
         The work folder.
     key : str
         Checksum of all that decides the recording.
+
+    Attributes
+    ----------
+    shards : ShardFiles
     """
 
     def __init__(self, folder: Path, key: str) -> None:
         self._key = key
         self._checkpoint = folder / f"recording-{key[:16]}.npz"
         self._values = folder / f"values-{key[:16]}.npy"
+        self.shards = ShardFiles(folder, key)
 
     def done(self) -> int:
         """Give the number of photographs that an earlier call has seen."""
         found = self._read()
-        return 0 if found is None else found[0].done
+        done = 0 if found is None else found[0].done
+        later = tile(self.shards.found(), done, sys.maxsize)
+        return done + sum(span.last - span.first for span in later)
 
     def load(self, extremes: Mapping[str, RunningExtremes]) -> Progress | None:
         """Restore extremes from the checkpoint, if there is a whole one under the same key."""

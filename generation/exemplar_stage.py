@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,9 @@ from generation.assignment import (
     percentile_window,
 )
 from generation.checkpoints import RecordingFiles
-from generation.exemplars import Recording, record
+from generation.exemplars import Recording
 from generation.natural_settings import Natural
-from generation.networks import Network
+from generation.network_spec import NetworkSpec
 from generation.photographs import Pool, require
 from generation.reporter import Reporter
 from house.errors import UserError
@@ -27,6 +27,57 @@ from house.seeds import generator
 from stimuli import SIGNS, Unit
 
 STAGE = "photographs"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be recorded of every photograph.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        All their units' extremes.
+    ranks : int
+        So many at each end.
+    images_per_pass, checkpoint_passes : int
+        Photographs at a time, and passes between two checkpoints.
+    columns : tuple of (str, int)
+        Layers and channels of units whose every activation is kept.
+    """
+
+    layers: tuple[str, ...]
+    ranks: int
+    images_per_pass: int
+    checkpoint_passes: int
+    columns: tuple[tuple[str, int], ...]
+
+
+def wanted(settings: Natural, spec: NetworkSpec, units: Sequence[Unit]) -> Wanted:
+    """Find out what a recipe needs."""
+    percentile = settings.query_percentile
+    used = {unit.layer for unit in units}
+    return Wanted(
+        tuple(layer.name for layer in spec.layers if layer.name in used),
+        settings.ranks,
+        settings.images_per_pass,
+        settings.checkpoint_passes,
+        tuple((unit.layer, unit.channel) for unit in units) if percentile else (),
+    )
+
+
+class Recorder(Protocol):
+    """Who records: this process, or others."""
+
+    def __call__(
+        self,
+        pool: Pool,
+        what: Wanted,
+        files: RecordingFiles,
+        advance: Callable[[int], None],
+        say: Callable[[str], None],
+    ) -> Recording:
+        """Record the whole pool; `advance` is told of photographs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,36 +108,35 @@ class Exemplars:
 def find_exemplars(
     settings: Natural,
     seed: int,
-    network: Network,
+    spec: NetworkSpec,
     units: Sequence[Unit],
     pool: Pool,
     files: RecordingFiles,
     reporter: Reporter,
+    recorder: Recorder,
 ) -> Exemplars:
     """Record the pool, or go on with it, and deal the extremes to batches.
+
+    Parameters
+    ----------
+    settings, seed
+        Of the recipe.
+    spec : NetworkSpec
+    units : sequence of Unit
+    pool : Pool
+    files : RecordingFiles
+    reporter : Reporter
+    recorder : Recorder
+        Does the recording.
 
     Raises
     ------
     UserError
         If too few photographs are readable, or the network's activations are no numbers.
     """
-    layers = [
-        layer.name
-        for layer in network.spec.layers
-        if any(unit.layer == layer.name for unit in units)
-    ]
     percentile = settings.query_percentile
-    recording = record(
-        network,
-        pool,
-        layers,
-        settings.ranks,
-        settings.images_per_pass,
-        reporter.stage(STAGE, len(pool), files.done()),
-        files=files,
-        checkpoint_passes=settings.checkpoint_passes,
-        columns=[(unit.layer, unit.channel) for unit in units] if percentile else (),
-    )
+    advance = reporter.stage(STAGE, len(pool), files.done())
+    recording = recorder(pool, wanted(settings, spec, units), files, advance, reporter.say)
     readable = len(pool) - len(pool.unreadable)
     require(readable, settings, pool.source.where)
     if pool.unreadable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,13 @@ import numpy.typing as npt
 import torch
 
 from generation.checkpoints import Progress, RecordingFiles
+from generation.exemplar_shards import Damaged, Shard
 from generation.extremes import RunningExtremes
+from generation.network_spec import NetworkSpec
 from generation.networks import Network
-from generation.photographs import START, Pool
+from generation.photographs import START, Pass, Pool, chain
+from generation.shard_plan import Span, tile
+from house.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,9 @@ class Recording:
     all_values: npt.NDArray[np.float32] | None = None
 
 
+Values = npt.NDArray[np.float32]
+
+
 def record(
     network: Network,
     pool: Pool,
@@ -50,7 +57,7 @@ def record(
 
     Pass number n always holds photographs ``n images_per_pass`` and following, and an unreadable
     one is black there and not counted: what the network computes does not depend on threads,
-    checkpoints or interruptions.
+    checkpoints or interruptions, nor on who makes which passes.
 
     Parameters
     ----------
@@ -66,7 +73,8 @@ def record(
     on_images : callable
         Called with the number of photographs after each pass.
     files : RecordingFiles, optional
-        Where to go on from, and to keep what was found every `checkpoint_passes` passes.
+        Where to go on from, and to keep what was found every `checkpoint_passes` passes. Shards
+        that several workers left there are taken over.
     columns : sequence of (str, int)
         Layers and channels of units whose every activation is kept; needs `files`.
 
@@ -74,35 +82,197 @@ def record(
     -------
     Recording
     """
-    device = network.device
-    extremes = {
-        layer: RunningExtremes(network.spec.layer(layer).channels, k, device) for layer in layers
-    }
-    progress = Progress(0, START, {})
-    if files is not None and (earlier := files.load(extremes)) is not None:
-        progress = earlier
-        pool.unreadable.update(progress.unreadable)
-    values = files.open_values(len(pool), len(columns)) if files and columns else None
-    for number, images in enumerate(
-        pool.passes(images_per_pass, progress.done, progress.contents), start=1
+    state = Unfinished(network.spec, pool, layers, k, files, columns, network.device)
+    while True:
+        following = state.adopt()
+        if state.complete:
+            return state.result()
+        for number, (images, found, chosen) in enumerate(
+            _shown(network, pool, layers, columns, images_per_pass, state.progress, following),
+            start=1,
+        ):
+            state.take(images, found, chosen)
+            if number % checkpoint_passes == 0 or images.last == following:
+                state.save()
+            on_images(images.last - images.first)
+
+
+def record_span(
+    network: Network,
+    pool: Pool,
+    layers: Sequence[str],
+    k: int,
+    images_per_pass: int,
+    first: int,
+    columns: Sequence[tuple[str, int]] = (),
+) -> Shard:
+    """Record the photographs from `first`, a multiple of `images_per_pass`, to the pool's end.
+
+    Parameters
+    ----------
+    pool : Pool
+        Ends where the shard does.
+    network, layers, k, images_per_pass, columns
+        As for `record`.
+    """
+    state = Unfinished(network.spec, pool, layers, k, None, (), network.device)
+    state.progress = Progress(first, START, {})
+    checksums: list[bytes] = []
+    values: list[Values] = []
+    for images, found, chosen in _shown(
+        network, pool, layers, columns, images_per_pass, state.progress, len(pool)
     ):
-        x = torch.from_numpy(images.pixels).to(device).permute(0, 3, 1, 2).float() / 255
-        indices = torch.arange(images.first, images.last, device=device)
-        rows = None if images.readable.all() else torch.from_numpy(images.readable).to(device)
+        state.take(images, found, None)
+        checksums += images.checksums
+        if chosen is not None:
+            values.append(chosen)
+    return Shard(
+        Span(first, len(pool)),
+        {layer: running.state() for layer, running in state.extremes.items()},
+        np.frombuffer(b"".join(checksums), dtype=np.uint8).reshape(len(checksums), -1),
+        dict(pool.unreadable),
+        np.concatenate(values) if columns else None,
+    )
+
+
+def _shown(
+    network: Network,
+    pool: Pool,
+    layers: Sequence[str],
+    columns: Sequence[tuple[str, int]],
+    images_per_pass: int,
+    progress: Progress,
+    last: int,
+) -> Iterator[tuple[Pass, dict[str, torch.Tensor], Values | None]]:
+    """Show photographs up to `last`: the pass, activations, and those of chosen units."""
+    for images in pool.passes(images_per_pass, progress.done, progress.contents, last):
+        x = torch.from_numpy(images.pixels).to(network.device).permute(0, 3, 1, 2).float() / 255
         found = network.activations(x, layers)
+        chosen = None
+        if columns:
+            stacked = [found[layer][:, channel] for layer, channel in columns]
+            chosen = torch.stack(stacked, dim=1).cpu().numpy()
+            chosen[~images.readable] = np.nan
+        yield images, found, chosen
+
+
+class Unfinished:
+    """A recording that goes on: extremes, how far it has come, and its files.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    pool, layers, k, files, columns
+        As for `record`.
+    device : torch.device
+        Where extremes are kept.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        pool: Pool,
+        layers: Sequence[str],
+        k: int,
+        files: RecordingFiles | None,
+        columns: Sequence[tuple[str, int]],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.extremes = {
+            layer: RunningExtremes(spec.layer(layer).channels, k, device) for layer in layers
+        }
+        self.progress = Progress(0, START, {})
+        self._device = device
+        self._pool = pool
+        self._files = files
+        if files is not None and (earlier := files.load(self.extremes)) is not None:
+            self.progress = earlier
+            pool.unreadable.update(earlier.unreadable)
+        self._values = files.open_values(len(pool), len(columns)) if files and columns else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every photograph was recorded."""
+        return self.progress.done == len(self._pool)
+
+    def take(self, images: Pass, found: dict[str, torch.Tensor], chosen: Values | None) -> None:
+        """Take a pass in."""
+        indices = torch.arange(images.first, images.last, device=self._device)
+        whole = bool(images.readable.all())
+        rows = None if whole else torch.from_numpy(images.readable).to(self._device)
         for layer, activations in found.items():
             if rows is None:
-                extremes[layer].update(activations, indices)
+                self.extremes[layer].update(activations, indices)
             else:
-                extremes[layer].update(activations[rows], indices[rows])
-        if values is not None:
-            chosen = torch.stack([found[layer][:, channel] for layer, channel in columns], dim=1)
-            values[images.first : images.last] = chosen.cpu().numpy()
-            values[images.first : images.last][~images.readable] = np.nan
-        progress = Progress(images.last, images.contents, pool.unreadable)
-        if files is not None and (number % checkpoint_passes == 0 or images.last == len(pool)):
-            if values is not None:
-                values.flush()
-            files.save(extremes, progress)
-        on_images(images.last - images.first)
-    return Recording(extremes, progress.contents.hex(), values)
+                self.extremes[layer].update(activations[rows], indices[rows])
+        if self._values is not None and chosen is not None:
+            self._values[images.first : images.last] = chosen
+        self.progress = Progress(images.last, images.contents, self._pool.unreadable)
+
+    def adopt(self) -> int:
+        """Take over all shards that follow at once; give where the next but one begins.
+
+        A damaged one is deleted. What was taken over is first stored, then deleted.
+
+        Raises
+        ------
+        UserError
+            When more photographs are unreadable than allowed.
+        """
+        if self._files is None:
+            return len(self._pool)
+        shards = self._files.shards
+        adopted = []
+        following = len(self._pool)
+        for span in tile(shards.found(), self.progress.done, len(self._pool)):
+            if span.first > self.progress.done:
+                following = span.first
+                break
+            try:
+                self._absorb(shards.load(span))
+            except (Damaged, KeyError, ValueError):
+                shards.discard(span)
+                following = span.last
+                break
+            except OSError as error:
+                raise UserError(
+                    f"a shard of the recording cannot be read ({error.strerror or error})",
+                    where=str(error.filename or ""),
+                    remedy="Give the command again when its disk is there.",
+                ) from error
+            adopted.append(span)
+        if adopted:
+            self.save()
+        for span in adopted:
+            shards.discard(span)
+        return following
+
+    def _absorb(self, shard: Shard) -> None:
+        if (self._values is None) != (shard.values is None):
+            raise Damaged("a shard of other columns")
+        # Everything is looked at before anything is changed.
+        for layer, running in self.extremes.items():
+            running.check(shard.states[layer])
+        contents = self.progress.contents
+        for place, checksum in enumerate(shard.checksums):
+            index = shard.span.first + place
+            contents = chain(contents, self._pool.source, index, checksum.tobytes())
+        for layer, running in self.extremes.items():
+            running.absorb(shard.states[layer])
+        if self._values is not None and shard.values is not None:
+            self._values[shard.span.first : shard.span.last] = shard.values
+        for index, reason in shard.unreadable.items():
+            self._pool.leave_out(index, reason)
+        self.progress = Progress(shard.span.last, contents, self._pool.unreadable)
+
+    def save(self) -> None:
+        """Store everything, to go on from there."""
+        if self._files is None:
+            return
+        if self._values is not None:
+            self._values.flush()
+        self._files.save(self.extremes, self.progress)
+
+    def result(self) -> Recording:
+        """Give the finished recording."""
+        return Recording(self.extremes, self.progress.contents.hex(), self._values)

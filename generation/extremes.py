@@ -104,11 +104,30 @@ class RunningExtremes:
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Go on from a `state` of the same size; `ValueError` for another one."""
+        self.check(state)
+        self._rows[:, :, : self.k].copy_(torch.from_numpy(state["kept"]))
+        self._lost.copy_(torch.from_numpy(state["lost"]))
+        self._waiting = 0
+
+    def absorb(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Take in what was kept of other rows: a `state` of the same size, else `ValueError`.
+
+        The order is total, so the result is that of having seen all rows at once.
+        """
+        self.check(state)
+        self._merge()
+        others = torch.from_numpy(state["kept"]).to(self._rows.device)
+        for end, largest in enumerate((False, True)):
+            rows = torch.cat([self._rows[end, :, : self.k], others[end]], dim=1)
+            best = rows.topk(self.k, dim=1, largest=largest, sorted=False)[0]
+            self._rows[end, :, : self.k] = best
+        self._lost += torch.from_numpy(state["lost"]).to(self._lost.device)
+
+    def check(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Raise `ValueError` unless a `state` is one of as many columns and rows."""
         for name, own in (("kept", self._rows[:, :, : self.k]), ("lost", self._lost)):
             if state[name].shape != tuple(own.shape) or state[name].dtype != np.int64:
                 raise ValueError(f"this state does not belong here: {name} {state[name].shape}")
-            own.copy_(torch.from_numpy(state[name]))
-        self._waiting = 0
 
     def _merge(self) -> None:
         if not self._waiting:

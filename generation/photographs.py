@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +37,8 @@ class Pass:
     readable : ndarray of bool, shape (last - first,)
     contents : bytes
         Chained checksum of all files up to the end of this pass.
+    checksums : list of bytes
+        Each file's own.
     """
 
     first: int
@@ -44,6 +46,7 @@ class Pass:
     pixels: npt.NDArray[np.uint8]
     readable: npt.NDArray[np.bool_]
     contents: bytes
+    checksums: Sequence[bytes] = ()
 
 
 @dataclass
@@ -90,7 +93,9 @@ class Pool:
                 remedy="Restore it, or start anew: delete the work folder beside the bank.",
             ) from error
 
-    def passes(self, count: int, first: int = 0, contents: bytes = START) -> Iterator[Pass]:
+    def passes(
+        self, count: int, first: int = 0, contents: bytes = START, last: int | None = None
+    ) -> Iterator[Pass]:
         """Decode all from `first` on, `count` at a time.
 
         Which photographs share a pass depends on their indices alone.
@@ -103,6 +108,8 @@ class Pool:
             A multiple of `count`.
         contents : bytes
             Chained checksum of the files before `first`.
+        last : int, optional
+            Where to stop before the end: a multiple of `count`.
 
         Raises
         ------
@@ -111,31 +118,34 @@ class Pool:
             left out.
         """
         depth = max(2 * count, 4 * self.workers)
-        results = ahead(range(first, len(self)), self._load, self.workers, depth)
+        last = len(self) if last is None else last
+        results = ahead(range(first, last), self._load, self.workers, depth)
         with contextlib.closing(results):
-            yield from self._gather(results, count, first, contents)
+            yield from self._gather(results, count, range(first, last), contents)
 
     def _gather(
         self,
         results: Iterator[tuple[bytes, npt.NDArray[np.uint8] | str]],
         count: int,
-        first: int,
+        wanted: range,
         contents: bytes,
     ) -> Iterator[Pass]:
         size = self.decoding.size
-        for start in range(first, len(self), count):
-            stop = min(start + count, len(self))
+        for start in range(wanted.start, wanted.stop, count):
+            stop = min(start + count, wanted.stop)
+            checksums = []
             pixels = np.zeros((stop - start, size, size, 3), dtype=np.uint8)
             readable = np.zeros(stop - start, dtype=bool)
             for place in range(stop - start):
                 checksum, loaded = next(results)
+                checksums.append(checksum)
                 contents = chain(contents, self.source, start + place, checksum)
                 if isinstance(loaded, str):
-                    self._skip(start + place, loaded)
+                    self.leave_out(start + place, loaded)
                 else:
                     pixels[place] = loaded
                     readable[place] = True
-            yield Pass(start, stop, pixels, readable, contents)
+            yield Pass(start, stop, pixels, readable, contents, checksums)
 
     def _load(self, index: int) -> tuple[bytes, npt.NDArray[np.uint8] | str]:
         """Give the file's checksum and its pixels, or why there are none."""
@@ -147,7 +157,8 @@ class Pool:
         except UNDECODABLE as error:
             return checksum, str(error) or type(error).__name__
 
-    def _skip(self, index: int, reason: str) -> None:
+    def leave_out(self, index: int, reason: str) -> None:
+        """Log and count a photograph that cannot be read; `UserError` where they are too many."""
         self.unreadable[index] = reason
         name = printable(self.source.name(index))
         _log.warning("%s cannot be read and is left out: %s", name, reason)

@@ -37,10 +37,13 @@ class WorkFolder:
     ----------
     bank : Path
         The bank that is being built.
+    parents : bool
+        Whether to create the folder when absent; see `house.files.atomic_writer`.
     """
 
-    def __init__(self, bank: Path) -> None:
+    def __init__(self, bank: Path, *, parents: bool = True) -> None:
         self.path = bank.with_name(f"{bank.name}.work")
+        self._parents = parents
 
     def load(self, unit_id: str, key: str) -> list[Optimized] | None:
         """Give a unit's images (min, max) if they were finished under the same key."""
@@ -69,7 +72,11 @@ class WorkFolder:
 
     def save(self, unit_id: str, key: str, signs: list[Optimized]) -> None:
         """Keep a finished unit, whole or not at all."""
-        with atomic_writer(self._file(unit_id, key)) as temporary, temporary.open("wb") as file:
+        path = self._file(unit_id, key)
+        with (
+            atomic_writer(path, parents=self._parents) as temporary,
+            temporary.open("wb") as file,
+        ):
             np.savez(
                 file,
                 key=np.array(key),

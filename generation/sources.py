@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from house.errors import UserError
 from stimuli.photographs import PHOTOGRAPHS, TABLE, load_photographs
@@ -28,6 +28,14 @@ class Credit:
     label: str = ""
     licence: str = ""
     author: str = ""
+
+
+class Place(NamedTuple):
+    """Where a photograph's bytes lie: a whole file, or `size` bytes of it from `offset` on."""
+
+    path: str
+    offset: int = 0
+    size: int = -1
 
 
 class Source(Protocol):
@@ -62,6 +70,10 @@ class Source(Protocol):
 
     def read(self, index: int) -> bytes:
         """Read its file; `OSError` where that fails. Safe in several threads."""
+        ...
+
+    def place(self, index: int) -> Place:
+        """Say where its bytes lie."""
         ...
 
 
@@ -125,6 +137,10 @@ class FileSource:
     def read(self, index: int) -> bytes:
         """Read one file."""
         return (self._root / self._files[index]).read_bytes()
+
+    def place(self, index: int) -> Place:
+        """Name the file."""
+        return Place(str(self._root / self._files[index]))
 
 
 def printable(name: str) -> str:

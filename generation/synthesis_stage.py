@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from generation.networks import Network
 from generation.progress_files import WorkFolder, key_of
 from generation.reporter import Reporter
-from generation.synthesis.diversity_search import search_diversity
 from generation.synthesis.maco import natural_magnitude
-from generation.synthesis.optimize import Optimized, Settings, Target, in_order, optimize
+from generation.synthesis.optimize import Target
+from generation.synthesis_portions import Made, Portion
 from generation.synthesis_settings import Synthesis
 from house.errors import UserError
 from stimuli import Unit
@@ -22,25 +20,37 @@ from stimuli import Unit
 STAGE = "synthetic images"
 
 
+class Maker(Protocol):
+    """Who makes portions: this process, or others."""
+
+    def __call__(
+        self,
+        portions: Iterable[Portion],
+        magnitude: npt.NDArray[np.float32] | None,
+        advance: Callable[[int], None],
+        say: Callable[[str], None],
+    ) -> Iterator[Made]:
+        """Make all portions in any order; `advance` is told of steps and `say` of units."""
+        ...
+
+
 def synthesise(
     synthesis: Synthesis,
-    seed: int,
-    network: Network,
     units: Sequence[Unit],
     spans: npt.NDArray[np.float32],
     precision: str,
     determinants: dict[str, Any],
     work: WorkFolder,
     reporter: Reporter,
+    make: Maker,
     photographs: Callable[[], Iterable[npt.NDArray[np.uint8]]] = list,
 ) -> tuple[list[str], npt.NDArray[np.float32]]:
     """Make all units' images that no earlier call has finished; each unit becomes one file.
 
     Parameters
     ----------
-    synthesis, seed
+    synthesis : Synthesis
         Of the recipe.
-    network : Network
     units : sequence of Unit
     spans : ndarray of float32, shape (U, 2)
         Each unit's activation by its least and its most activating photograph.
@@ -51,6 +61,8 @@ def synthesise(
     work : WorkFolder
         Where the files lie.
     reporter : Reporter
+    make : Maker
+        Makes them.
     photographs : callable
         Gives some photographs (H, W, 3), for the spectrum that MACO takes from them.
 
@@ -90,43 +102,33 @@ def synthesise(
     magnitude = None
     if open_passes and settings.parametrization == "maco":
         magnitude = natural_magnitude(photographs(), settings.canvas)
-    for rows in open_passes:
-        targets = [
-            Target(
-                units[row].unit_id,
-                units[row].channel,
-                sign,
-                weights[row],
-                _direction(synthesis, units[row]),
-            )
-            for row in rows
-            for sign in (0, 1)
-        ]
-        layer = units[rows[0]].layer
-        if synthesis.search is None:
-            made = optimize(network, layer, targets, settings, seed, lambda: advance(1), magnitude)
-        else:
-            made = [
-                _searched(
-                    network,
-                    layer,
-                    target,
-                    synthesis,
-                    seed,
-                    spans[row],
-                    reporter,
-                    settings,
-                    magnitude,
-                )
-                for target, row in zip(targets, np.repeat(rows, 2), strict=True)
-            ]
-            advance(settings.steps)
-        for place, row in enumerate(rows):
-            signs = made[2 * place : 2 * place + 2]
-            work.save(units[row].unit_id, keys[row], signs)
-            means[row] = [sign.activations.mean() for sign in signs]
-            reporter.say(_news(units[row], signs, spans[row]))
+    portions = (_portion(synthesis, units, rows, weights, keys, spans) for rows in open_passes)
+    for made in make(portions, magnitude, advance, reporter.say):
+        means[list(made.rows)] = made.means
     return keys, means
+
+
+def _portion(
+    synthesis: Synthesis,
+    units: Sequence[Unit],
+    rows: Sequence[int],
+    weights: Sequence[float],
+    keys: Sequence[str],
+    spans: npt.NDArray[np.float32],
+) -> Portion:
+    targets = tuple(
+        Target(
+            units[row].unit_id,
+            units[row].channel,
+            sign,
+            weights[row],
+            _direction(synthesis, units[row]),
+        )
+        for row in rows
+        for sign in (0, 1)
+    )
+    layer = units[rows[0]].layer
+    return Portion(tuple(rows), layer, targets, tuple(keys[row] for row in rows), spans[rows])
 
 
 def _direction(synthesis: Synthesis, unit: Unit) -> tuple[tuple[int, float], ...]:
@@ -138,37 +140,6 @@ def _direction(synthesis: Synthesis, unit: Unit) -> tuple[tuple[int, float], ...
             remedy="Name channels and their weights for every unit under synthesis.directions.",
         )
     return tuple(synthesis.directions[unit.unit_id].items())
-
-
-def _searched(
-    network: Network,
-    layer: str,
-    target: Target,
-    synthesis: Synthesis,
-    seed: int,
-    span: npt.NDArray[np.float32],
-    reporter: Reporter,
-    settings: Settings,
-    magnitude: npt.NDArray[np.float32] | None,
-) -> Optimized:
-    """Make a target's images with the largest weight of diversity that serves."""
-    search = synthesis.search_settings()
-    if search is None:
-        raise AssertionError("no search is wanted")
-
-    def make(weight: float) -> Optimized:
-        wanted = [replace(target, diversity=weight)]
-        (made,) = optimize(network, layer, wanted, settings, seed, magnitude=magnitude)
-        return made
-
-    found = search_diversity(make, target.sign, float(span[target.sign]), search)
-    says = (
-        f"weight {found.weight:g} of diversity"
-        if found.beats
-        else "does not beat the most extreme photograph even without diversity"
-    )
-    reporter.say(f"{target.unit_id}, {('min', 'max')[target.sign]}: {says}")
-    return in_order(found.made, target.sign) if synthesis.sort else found.made
 
 
 def cost_of_step(synthesis: Synthesis) -> float:
@@ -200,11 +171,3 @@ def _diversity(synthesis: Synthesis, span: npt.NDArray[np.float32]) -> float:
         return synthesis.diversity
     lowest, highest = span.tolist()
     return synthesis.diversity * float(highest - lowest)
-
-
-def _news(unit: Unit, made: list[Optimized], span: npt.NDArray[np.float32]) -> str:
-    low, high = span
-    return (
-        f"{unit.unit_id}: synthetic {made[0].activations.mean():.4g} … "
-        f"{made[1].activations.mean():.4g}, photographs {low:.4g} … {high:.4g}"
-    )

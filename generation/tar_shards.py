@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from generation.sources import IMAGE_SUFFIXES, Credit, printable
+from generation.sources import IMAGE_SUFFIXES, Credit, Place, printable
 from house.errors import UserError
 
 # Members with a sample's class, a few bytes long: its index or name.
@@ -134,6 +134,11 @@ class TarSource:
         if len(data) != size:
             raise OSError(f"{printable(self._shards[number].name)} ends too early")
         return data
+
+    def place(self, index: int) -> Place:
+        """Name the shard, and where in it the member lies."""
+        number, offset, size = self._places[index].tolist()
+        return Place(str(self._shards[number].absolute()), offset, size)
 
     def _handle(self, number: int) -> BinaryIO:
         """Give this thread's handle of a shard; the one of the shard before it is closed."""

@@ -45,7 +45,9 @@ def fsync_file(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_writer(path: Path, mode: int = 0o644, *, durable: bool = True) -> Iterator[Path]:
+def atomic_writer(
+    path: Path, mode: int = 0o644, *, durable: bool = True, parents: bool = True
+) -> Iterator[Path]:
     """Offer a temporary path beside `path`; on a clean exit it takes the place of `path`.
 
     Parameters
@@ -57,6 +59,9 @@ def atomic_writer(path: Path, mode: int = 0o644, *, durable: bool = True) -> Ite
     durable : bool
         Whether to wait until the disk has it. Without, the file is whole or absent after a crash
         of the program, but not after a power cut: for data that can be made again.
+    parents : bool
+        Whether to create the folder when absent. Where it lies on a shared disk that may be away
+        for a moment, that would put it on the disk beneath.
 
     Yields
     ------
@@ -72,7 +77,8 @@ def atomic_writer(path: Path, mode: int = 0o644, *, durable: bool = True) -> Ite
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if durable:
             with temporary.open("rb+") as file:
