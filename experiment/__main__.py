@@ -13,6 +13,8 @@ from experiment.arguments import (
     AnswersOption,
     BankOption,
     DataOption,
+    MachineOption,
+    NoiseOption,
     ProtocolOption,
     SeedOption,
 )
@@ -125,6 +127,8 @@ def run(
         ),
     ] = "auto",
     answers: AnswersOption = None,
+    machine: MachineOption = None,
+    noise: NoiseOption = None,
     trigger: Annotated[
         list[str] | None,
         typer.Option(
@@ -170,6 +174,12 @@ def run(
         raise UserError(
             "people answer at their own pace", where="--pace", remedy="It is for --observer only."
         )
+    if observer is None and (machine is not None or noise is not None):
+        raise UserError(
+            "people answer by themselves",
+            where="--noise" if machine is None else "--machine",
+            remedy="It is for --observer machine.",
+        )
     folder = data if data is not None else sessions_directory() / "demo"
     number = (
         next_participant(DataFolder(folder))
@@ -196,6 +206,8 @@ def run(
         triggers=tuple(trigger or ()),
         photodiode=None if photodiode is None else corner(photodiode),
         experimenter=None if experimenter is None else experimenter_code(experimenter),
+        machine=machine,
+        noise=noise,
     )
     tell(run_session(options, offer=_offer if sys.stdin.isatty() and observer is None else None))
 
@@ -212,6 +224,8 @@ def simulate(
         str, typer.Option("--observer", metavar="NAME", help=OBSERVER_HELP)
     ] = "sdt",
     answers: AnswersOption = None,
+    machine: MachineOption = None,
+    noise: NoiseOption = None,
     seed: SeedOption = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
@@ -232,6 +246,8 @@ def simulate(
             seed,
             advance=lambda: bar.advance(task),
             answers=answers,
+            machine=machine,
+            noise=noise,
         )
     first, last = folders[0].info.participant, folders[-1].info.participant
     span = f"participant {first}" if first == last else f"participants {first} to {last}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiment.display import Display
+from experiment.machine_observer import MachineChoice
 from experiment.options import Options
 from experiment.preflight import (
     Check,
@@ -89,7 +90,13 @@ def open_apparatus(options: Options, plan: Plan, protocol: Protocol, stack: Exit
         responses = KeyboardResponses(options.keyboard, pointer)
     else:
         observer = named_observer(
-            options.observer, plan.seed, plan.participant, plan.session, options.answers, plan
+            options.observer,
+            plan.seed,
+            plan.participant,
+            plan.session,
+            options.answers,
+            plan,
+            MachineChoice(options.bank, options.machine, options.noise),
         )
         responses = ObserverResponses(observer, stage.now, options.pace)
     stack.callback(responses.close)

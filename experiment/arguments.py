@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from experiment.machine_observer import MachineParameters
 from experiment.replay import NAMES
 
 ProtocolOption = Annotated[
@@ -40,8 +41,8 @@ SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Root of all random draws; recorded in the plan.")
 ]
 OBSERVER_HELP = (
-    f"Simulated participant: {', '.join(NAMES)}; sdt is signal detection, replay gives the "
-    "answers of --answers again."
+    f"Simulated participant: {', '.join(NAMES)}; sdt is signal detection, machine answers "
+    "by the predictions in the bank, replay gives the answers of --answers again."
 )
 AnswersOption = Annotated[
     Path | None,
@@ -50,5 +51,26 @@ AnswersOption = Annotated[
         metavar="FOLDER",
         show_default=False,
         help="Data set, recorded or imported, whose answers --observer replay gives.",
+    ),
+]
+MachineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--machine",
+        metavar="NAME",
+        show_default=False,
+        help="Prediction of the bank that --observer machine answers by; the only one when left "
+        "out. `python -m generation predict` makes them.",
+    ),
+]
+NoiseOption = Annotated[
+    float | None,
+    typer.Option(
+        "--noise",
+        metavar="X",
+        min=0,
+        show_default=False,
+        help="Noise of --observer machine, in units of the prediction's root mean square: 0 "
+        f"chooses by the sign alone [{MachineParameters().noise}].",
     ),
 ]

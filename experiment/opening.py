@@ -11,6 +11,7 @@ from typing import Any
 
 from experiment.bank_index import BankIndex
 from experiment.design import make_plan
+from experiment.machine_observer import MachineChoice
 from experiment.protocol import Protocol, parse_protocol
 from experiment.replay import named_observer
 from house.errors import UserError
@@ -117,6 +118,7 @@ def choose_session(
     provenance: dict[str, Any] | None = None,
     answers: Path | None = None,
     experimenter: str | None = None,
+    machine: MachineChoice | None = None,
 ) -> Chosen:
     """Find the session to go on with, or plan a new one. Writes nothing.
 
@@ -136,7 +138,7 @@ def choose_session(
         Asks a person whether to go on with an unfinished session.
     provenance : dict, optional
         Software, machine and commit, as `describe_machine` gives them; found out when absent.
-    answers : Path, optional
+    answers, machine : optional
         See `replay.named_observer`.
     experimenter : str, optional
         Code of whoever leads the session.
@@ -171,7 +173,9 @@ def choose_session(
     plan = make_plan(protocol, protocol_text, bank, participant, session, seed)
     described = None
     if observer is not None:
-        described = named_observer(observer, seed, participant, session, answers).describe()
+        described = named_observer(
+            observer, seed, participant, session, answers, machine=machine
+        ).describe()
     info = SessionInfo(
         participant=participant,
         session=session,

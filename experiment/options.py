@@ -22,6 +22,10 @@ class Options:
         Simulated participant; None is a person at the keyboard.
     answers : Path or None
         Data set whose answers the observer "replay" gives.
+    machine : str or None
+        Prediction of the bank that the observer "machine" answers by; None is the only one.
+    noise : float or None
+        Its noise; None is the usual one.
     window : bool
         Whether there is a window; a person needs one.
     size : tuple of int or None
@@ -57,3 +61,5 @@ class Options:
     triggers: tuple[str, ...] = ()
     photodiode: str | None = None
     experimenter: str | None = None
+    machine: str | None = None
+    noise: float | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from experiment.machine_observer import MachineChoice, MachineObserver, machine_observer
 from experiment.observers import OBSERVERS, Answer, Observer, Rating, Side, make_observer
 from house.errors import UserError
 from house.names import nearest
@@ -124,7 +125,7 @@ def _kind(trial: PlannedTrial) -> tuple[str, str]:
     return trial.trial_type, trial.condition or ""
 
 
-NAMES = (*OBSERVERS, Replay.name)
+NAMES = (*OBSERVERS, MachineObserver.name, Replay.name)
 """Every simulated participant."""
 
 
@@ -168,8 +169,9 @@ def named_observer(
     session: int = 1,
     answers: Path | None = None,
     plan: Plan | None = None,
+    machine: MachineChoice | None = None,
 ) -> Observer:
-    """Make a simulated participant, a replayed one included.
+    """Make a simulated participant, a machine or a replayed one included.
 
     Parameters
     ----------
@@ -179,6 +181,8 @@ def named_observer(
         Data set whose answers "replay" gives.
     plan : Plan, optional
         What it will answer.
+    machine : MachineChoice, optional
+        Bank and prediction that "machine" answers by; the others take no notice of the bank.
 
     Raises
     ------
@@ -191,9 +195,16 @@ def named_observer(
             where="--observer",
             remedy=f"{nearest(name, NAMES)} There are: {', '.join(NAMES)}.".strip(),
         )
+    if name == MachineObserver.name and machine is not None:
+        _only_replay(answers)
+        return machine_observer(machine, seed, participant, session)
+    if machine is not None and (machine.name is not None or machine.noise is not None):
+        raise UserError(
+            f"--machine and --noise are for --observer {MachineObserver.name} only",
+            where="--machine" if machine.name is not None else "--noise",
+        )
     if name != Replay.name:
-        if answers is not None:
-            raise UserError(f"--answers is for --observer {Replay.name} only", where="--answers")
+        _only_replay(answers)
         return make_observer(name, seed, participant, session)
     if answers is None:
         raise UserError(
@@ -203,3 +214,8 @@ def named_observer(
         )
     replay = replay_of(answers, participant)
     return replay if plan is None else replay.follow(plan)
+
+
+def _only_replay(answers: Path | None) -> None:
+    if answers is not None:
+        raise UserError(f"--answers is for --observer {Replay.name} only", where="--answers")

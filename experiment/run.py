@@ -12,6 +12,7 @@ from typing import Any
 
 from experiment.apparatus import Apparatus, open_apparatus
 from experiment.display import Display, require_display
+from experiment.machine_observer import MachineChoice
 from experiment.opening import Chosen, choose_session, now_utc
 from experiment.options import Options
 from experiment.preflight import (
@@ -80,6 +81,7 @@ def run_session(options: Options, offer: Callable[[SessionFolder], bool] | None 
             offer=offer,
             answers=options.answers,
             experimenter=options.experimenter,
+            machine=MachineChoice(options.bank, options.machine, options.noise),
         )
         if chosen.folder is not None:
             stack.enter_context(chosen.folder.lock())

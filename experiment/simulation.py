@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiment.bank_index import snapshot
+from experiment.machine_observer import MachineChoice
 from experiment.observers import Observer
 from experiment.opening import (
     Chosen,
@@ -37,6 +38,8 @@ def simulate(
     seed: int = 0,
     advance: Callable[[], None] = lambda: None,
     answers: Path | None = None,
+    machine: str | None = None,
+    noise: float | None = None,
 ) -> list[SessionFolder]:
     """Record sessions of simulated participants without a window.
 
@@ -49,13 +52,15 @@ def simulate(
     participants : int
         How many.
     observer : str
-        See `observers.OBSERVERS`.
+        See `replay.NAMES`.
     seed : int
         Of plans and answers.
     advance : callable
         Called after each participant.
     answers : Path, optional
         Data set whose answers the observer "replay" gives.
+    machine, noise : optional
+        Prediction of the bank that the observer "machine" answers by, and its noise.
 
     Returns
     -------
@@ -68,6 +73,7 @@ def simulate(
     data = DataFolder(data_path, durable=False)
     with StimulusBank(bank_path) as bank:
         index = snapshot(bank)
+    choice = MachineChoice(bank_path, machine, noise)
     provenance = describe_machine()
     first = next_participant(data)
     folders: list[SessionFolder] = []
@@ -85,8 +91,9 @@ def simulate(
                 observer=observer,
                 provenance=provenance,
                 answers=answers,
+                machine=choice,
             )
-            made = named_observer(observer, seed, participant, 1, answers, chosen.plan)
+            made = named_observer(observer, seed, participant, 1, answers, chosen.plan, choice)
             folder = _walk(data, chosen, texts, made)
             syncing.append(disk.submit(folder.sync))
             folders.append(folder)
