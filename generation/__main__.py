@@ -32,6 +32,7 @@ BankArgument = Annotated[
     ),
 ]
 _CHANGES = "Changes of the recipe"
+_CLUSTER = "On a cluster"
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show details of the work.")]
 
@@ -50,7 +51,9 @@ def build(
     ] = False,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Processor threads.", show_default="all cores"),
+        typer.Option(
+            min=1, help="Processor threads.", show_default="all cores; on a cluster 1 a task"
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -148,6 +151,34 @@ def build(
             rich_help_panel=_CHANGES,
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|ADDRESS|local[:N]",
+            help="Have the work done by a Ray cluster: the one of this machine, one at an "
+            "address, or N workers here.",
+            show_default="this process does it",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    task_gpus: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="GPUs of a task; may be a part of one.",
+            show_default="1 where there are any",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    task_memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Gigabytes of memory set aside for a task.",
+            show_default="none",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -164,6 +195,7 @@ def build(
     from generation.recipe import load_recipe
     from generation.recipe_overrides import Overrides
     from generation.reporting import TerminalReporter
+    from generation.scheduling import choose_scheduler
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -181,8 +213,22 @@ def build(
     )
     model, spec, text = load_recipe(recipe, changes)
     path = out or banks_directory() / f"{model.name}.h5"
-    with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:
-        made = build_bank(model, spec, text, path, reporter, replace=force, workers=workers)
+    with (
+        TerminalReporter(quiet=quiet, verbose=verbose) as reporter,
+        choose_scheduler(
+            cluster, threads, workers, task_gpus, task_memory, reporter.say
+        ) as scheduler,
+    ):
+        made = build_bank(
+            model,
+            spec,
+            text,
+            path,
+            reporter,
+            replace=force,
+            workers=workers,
+            scheduler=scheduler,
+        )
     if not made.fresh:
         console.print("The bank is there already, made from this very recipe.")
     console.print(f"bank: {escape(str(path))}")

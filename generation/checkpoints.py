@@ -54,11 +54,12 @@ class RecordingFiles:
 
     Attributes
     ----------
+    key : str
     shards : ShardFiles
     """
 
     def __init__(self, folder: Path, key: str) -> None:
-        self._key = key
+        self.key = key
         self._checkpoint = folder / f"recording-{key[:16]}.npz"
         self._values = folder / f"values-{key[:16]}.npy"
         self.shards = ShardFiles(folder, key)
@@ -88,7 +89,7 @@ class RecordingFiles:
             with np.load(self._checkpoint, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file}
             notes = json.loads(str(arrays.pop("progress")))
-            if notes["key"] != self._key:
+            if notes["key"] != self.key:
                 return None
             unreadable = {int(index): reason for index, reason in notes["unreadable"].items()}
             progress = Progress(notes["done"], bytes.fromhex(notes["contents"]), unreadable)
@@ -100,7 +101,7 @@ class RecordingFiles:
     def save(self, extremes: Mapping[str, RunningExtremes], progress: Progress) -> None:
         """Replace the checkpoint, whole or not at all."""
         notes = {
-            "key": self._key,
+            "key": self.key,
             "done": progress.done,
             "contents": progress.contents.hex(),
             "unreadable": {str(index): text for index, text in progress.unreadable.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -141,3 +142,33 @@ class Here:
                 advance,
                 say,
             )
+
+
+def choose_scheduler(
+    cluster: str | None,
+    threads: int | None,
+    decoders: int | None,
+    gpus: float | None,
+    memory: float | None,
+    say: Callable[[str], None],
+) -> contextlib.AbstractContextManager[Scheduler]:
+    """Take the cluster that was asked for, else this process.
+
+    Parameters
+    ----------
+    cluster : str, optional
+        See `generation.cluster_engine.ClusterSettings`, as for the next four.
+    threads, decoders, gpus, memory
+    say : callable
+        Told what a person should know of the cluster.
+    """
+    if cluster is None:
+        return contextlib.nullcontext(Here())
+    # Ray takes a second to load.
+    from generation.cluster import OnCluster
+    from generation.cluster_engine import ClusterSettings
+
+    settings = ClusterSettings(
+        cluster, threads=threads or 1, gpus=gpus, memory=memory, decoders=decoders
+    )
+    return OnCluster(settings, say)

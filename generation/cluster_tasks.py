@@ -1,0 +1,246 @@
+"""What a worker of a cluster does: the same parts, by the same functions, as one process would.
+
+Results go to the work folder, which all machines share; only figures and sentences go back.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from generation.accuracy import Accuracy
+from generation.decoding import Decoding
+from generation.exemplar_shards import Damaged, ShardFiles, merge
+from generation.exemplar_stage import Wanted
+from generation.exemplars import record_span
+from generation.job import Facts, Job
+from generation.networks import Network, load_network, network_spec, with_weights
+from generation.photographs import Pool
+from generation.progress_files import WorkFolder
+from generation.scheduling import choose_device, facts_of
+from generation.shard_plan import Span
+from generation.shared_folder import SharedFolder
+from generation.source_part import SourcePart
+from generation.synthesis.memory import is_out_of_memory
+from generation.synthesis_portions import Made, Portion, make_portion
+from house.errors import UserError
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker needs for any part of a job.
+
+    Attributes
+    ----------
+    job : Job
+        None while the workers are only asked what they are.
+    folder : str
+        Where the command was given: relative paths begin there.
+    threads : int
+        Of torch; results are the same to the last bit where it is the same.
+    decoders : int
+        Threads that decode photographs ahead.
+    patience : float
+        Seconds that a disk may be away.
+    """
+
+    job: Job | None
+    folder: str
+    threads: int
+    decoders: int
+    patience: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished task: its value, and what is to be told."""
+
+    value: Any
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task that cannot be done: a `UserError` in parts."""
+
+    problem: str
+    where: str | None
+    remedy: str | None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task that may be tried again."""
+
+    reason: str
+
+
+Outcome = Done | Failed | Lost
+
+
+def perform(work: Callable[..., Done], bench: Bench, *arguments: Any) -> Outcome:
+    """Do a task in this process; failures that a person can mend come back as such."""
+    try:
+        _settle(bench)
+        return work(bench, *arguments)
+    except UserError as error:
+        if error.__cause__ is not None and is_out_of_memory(error.__cause__):
+            return Lost(f"memory ran out: {error.problem}")
+        return Failed(error.problem, error.where, error.remedy)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return Lost("memory ran out")
+
+
+def _settle(bench: Bench) -> None:
+    """Let this process compute as a build does, and find what the command names."""
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(bench.threads)
+    try:
+        os.chdir(bench.folder)
+    except OSError as error:
+        raise UserError(
+            f"a worker cannot enter the folder where the command was given ({error.strerror})",
+            where=bench.folder,
+            remedy="Give it in a folder that all machines of the cluster share.",
+        ) from error
+    if bench.folder not in sys.path:
+        # A network of the user's own may lie there.
+        sys.path.insert(0, bench.folder)
+
+
+def describe(bench: Bench, precision: str, scheduler: str) -> Done:
+    """Say what this worker is: `Facts`."""
+    return Done(facts_of(choose_device(), precision, scheduler))
+
+
+def check(bench: Bench, look: Callable[[Network], Accuracy | None]) -> Done:
+    """Look at the network."""
+    return Done(look(_network(bench)))
+
+
+def record(
+    bench: Bench, key: str, what: Wanted, part: SourcePart, decoding: Decoding, allowed: int
+) -> Done:
+    """Record a part of the photographs as one shard: its `Span`."""
+    shard = record_span(
+        _network(bench),
+        Pool(part, decoding, allowed, bench.decoders),
+        what.layers,
+        what.ranks,
+        what.images_per_pass,
+        part.first,
+        what.columns,
+    )
+    folder = _job(bench).work.path
+    _shared(bench).patiently(lambda: ShardFiles(folder, key).save(shard))
+    return Done(shard.span)
+
+
+def merge_shards(bench: Bench, key: str, spans: list[Span]) -> Done:
+    """Merge neighbouring shards into one: its `Span`, or the damaged ones, which are deleted."""
+    files = ShardFiles(_job(bench).work.path, key)
+    shared = _shared(bench)
+    whole, damaged = [], []
+    for span in spans:
+        try:
+            whole.append(shared.patiently(lambda span=span: files.load(span)))  # type: ignore[misc]
+        except Damaged:
+            damaged.append(span)
+    if damaged:
+        for span in damaged:
+            shared.patiently(lambda span=span: files.discard(span))  # type: ignore[misc]
+        return Done(damaged)
+    merged = merge(whole)
+    shared.patiently(lambda: files.save(merged))
+    for span in spans:
+        shared.patiently(lambda span=span: files.discard(span))  # type: ignore[misc]
+    return Done(merged.span)
+
+
+def make(bench: Bench, portion: Portion, magnitude: npt.NDArray[np.float32] | None) -> Done:
+    """Make synthetic images of some units: `Made`."""
+    job = _job(bench)
+    said: list[str] = []
+    work = _PatientFolder(job.bank, _shared(bench))
+    made: Made = make_portion(
+        _network(bench),
+        job.recipe.synthesis,
+        job.recipe.seed,
+        job.facts.precision,
+        portion,
+        work,
+        magnitude,
+        lambda steps: None,
+        said.append,
+    )
+    return Done(made, tuple(said))
+
+
+class _PatientFolder(WorkFolder):
+    """A work folder that is waited for."""
+
+    def __init__(self, bank: Path, shared: SharedFolder) -> None:
+        super().__init__(bank, parents=False)
+        self._shared = shared
+
+    def save(self, *arguments: Any) -> None:
+        """Keep a finished unit, whole or not at all."""
+        self._shared.patiently(lambda: WorkFolder.save(self, *arguments))
+
+
+def _job(bench: Bench) -> Job:
+    if bench.job is None:
+        raise AssertionError("there is no job yet")
+    return bench.job
+
+
+def _shared(bench: Bench) -> SharedFolder:
+    return SharedFolder(_job(bench).work.path, bench.patience)
+
+
+# A worker does many tasks of one job: it loads the network once.
+_loaded: dict[str, Network] = {}
+
+
+def _network(bench: Bench) -> Network:
+    job = _job(bench)
+    key = job.build_key
+    if key not in _loaded:
+        _loaded.clear()
+        device = choose_device()
+        _compare(job, facts_of(device, job.recipe.synthesis.precision, ""))
+        spec = with_weights(network_spec(job.recipe.network))
+        if spec.determinants() != job.network:
+            raise UserError(
+                f"a worker's network {spec.name} is not the one that the build began with",
+                remedy="Install the same version and the same weights on all machines.",
+            )
+        _loaded[key] = load_network(spec, device)
+    return _loaded[key]
+
+
+def _compare(job: Job, mine: Facts) -> None:
+    """Stop where a worker would compute other numbers than its fellows."""
+    theirs = job.facts
+    for what, own, other in (
+        ("torch", mine.torch, theirs.torch),
+        ("device", mine.device, theirs.device),
+        ("precision", mine.precision, theirs.precision),
+        ("number of threads", mine.threads, theirs.threads),
+    ):
+        if own != other:
+            raise UserError(
+                f"the workers differ: {what} {own} on one, {other} on another",
+                remedy="Use machines of one kind with the same software; where only some have "
+                "a fast bfloat16, name a precision in the recipe.",
+            )
