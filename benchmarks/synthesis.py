@@ -17,6 +17,7 @@ benchmarks/RESULTS.md.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -189,23 +190,31 @@ def middle(clocks: list[Clock]) -> tuple[float, float]:
     return float(cpu), float(wall)
 
 
+def timed(kind: str, name: str, layer: str, steps: int) -> Clock:
+    """Run one side by itself."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    ours, whole = networks(name)
+    if kind in ("lucent", "last"):
+        return run_lucent(whole, ours, layer, steps, kind == "last")[0]
+    return run_ours(ours, layer, steps + 1, kind)[0]
+
+
 def compare_speed(name: str, layers: Sequence[str], rounds: int, steps: int) -> None:
     """Print a row a depth."""
-    ours, whole = networks(name)
     print(f"\n{name}, CPU milliseconds a step (wall in brackets)\n")
     print("| layer | lucent | lucent, channels last | float32 | bfloat16 | times | times |")
     print("|---|---|---|---|---|---|---|")
+    # A process a run: what one side does to the process's memory must not help the other.
+    processes = multiprocessing.get_context("spawn")
     for layer in layers:
         runs: dict[str, list[Clock]] = {}
         for _ in range(rounds):
             # Interleaved, so that other work on the machine meets everybody alike.
-            for kind, run in {
-                "lucent": lambda: run_lucent(whole, ours, layer, steps),  # noqa: B023
-                "last": lambda: run_lucent(whole, ours, layer, steps, True),  # noqa: B023
-                "float32": lambda: run_ours(ours, layer, steps + 1, "float32"),  # noqa: B023
-                "bfloat16": lambda: run_ours(ours, layer, steps + 1, "bfloat16"),  # noqa: B023
-            }.items():
-                runs.setdefault(kind, []).append(run()[0])
+            for kind in ("lucent", "last", "float32", "bfloat16"):
+                with processes.Pool(1) as pool:
+                    clock = pool.apply(timed, (kind, name, layer, steps))
+                runs.setdefault(kind, []).append(clock)
         times = {kind: middle(clocks) for kind, clocks in runs.items()}
         cells = [f"{cpu:.0f} ({wall:.0f})" for cpu, wall in times.values()]
         gains = [

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generation.networks import Network
+from generation.synthesis.winograd import WinogradConvolution, worthwhile
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@runtime_checkable
+class MergesSiblings(Protocol):
+    """A block that can compute convolutions of one input as one."""
+
+    def merge_siblings(self) -> None:
+        """Do so from now on; weights are not to be loaded or trained after it."""
+        ...
 
 
 class LeanNetwork:
@@ -35,12 +46,12 @@ class LeanNetwork:
         self.layer = layer
         self.dtype = DTYPES.get(precision)
         self._device = network.device.type
-        self._network = network
-        if self.dtype is not None or (
-            self._device == "cpu" and any(map(_strided, network.modules()))
-        ):
-            self._network = network.altered(self._adapt)
+        self._network = network.altered(self._adapt)
         self._compiled = torch.compile(self._features, dynamic=False) if compiled else None
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Go through the modules that compute."""
+        return self._network.modules()
 
     def __call__(self, images: Tensor) -> Tensor:
         """Give pre-ReLU feature maps (N, C, h, w) of RGB images (N, 3, H, W) in [0, 1]."""
@@ -60,6 +71,9 @@ class LeanNetwork:
             return self._network.features(images, self.layer)
 
     def _adapt(self, module: nn.Module) -> None:
+        for part in list(module.modules()):
+            if isinstance(part, MergesSiblings):
+                part.merge_siblings()
         if self.dtype is not None:
             # Autocast converts frozen weights anew in every pass; once is enough.
             for part in module.modules():
@@ -70,6 +84,8 @@ class LeanNetwork:
                 for name, child in list(parent.named_children()):
                     if _strided(child):
                         setattr(parent, name, StridedConvolution(child))
+                    elif self.dtype is None and worthwhile(child):
+                        setattr(parent, name, WinogradConvolution(child))
 
 
 def _strided(module: nn.Module) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from generation.networks import Network
 from generation.synthesis.flatness import Flatness
+from generation.synthesis.kept_memory import keep_freed_memory
 from generation.synthesis.lean_network import LeanNetwork
 from generation.synthesis.maco import MacoImages, RandomCrops
 from generation.synthesis.measuring import as_shown, measure
@@ -99,6 +100,8 @@ def optimize(
         If one target does not fit into memory, or numbers became infinite.
     """
     device = network.device
+    if device.type == "cpu":
+        keep_freed_memory()
     render = _parametrization(settings, device, magnitude)
     groups = [_Group(target, settings, seed, render, device) for target in targets]
     network_pass = _Pass(

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from generation.architectures.inception_v1 import BLOCKS, Mixed
 from generation.networks import Network
 from generation.synthesis.lean_network import LeanNetwork, StridedConvolution
 
@@ -20,6 +21,18 @@ def test_strided_convolution_and_its_gradient(kernel: int, padding: int, size: i
     (wanted,) = torch.autograd.grad(expected, x, upstream)
     (found,) = torch.autograd.grad(ours(x), x, upstream)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_merged_siblings_give_the_same() -> None:
+    block = Mixed(BLOCKS[0]).requires_grad_(False)
+    x = torch.rand(2, 192, 9, 9, requires_grad=True)
+    plain = torch.cat(block(x), dim=1)
+    (wanted,) = torch.autograd.grad(plain.square().sum(), x)
+    block.merge_siblings()
+    found = torch.cat(block(x), dim=1)
+    (given,) = torch.autograd.grad(found.square().sum(), x)
+    torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(given, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_the_network_itself_stays_as_it_is(network: Network) -> None:
