@@ -83,6 +83,25 @@ def report(
             "extra bayes (bambi).",
         ),
     ] = False,
+    bank: Annotated[
+        Path | None,
+        typer.Option(
+            "--bank",
+            metavar="BANK",
+            show_default=False,
+            help="Compare people with the machine observer whose answers lie in this bank, unit "
+            "by unit (python -m generation predict).",
+        ),
+    ] = None,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            "--machine",
+            metavar="NAME",
+            show_default=False,
+            help="Which of the bank's predictions; the only one when left out.",
+        ),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -108,9 +127,11 @@ def report(
         from analysis.bayes import require_bambi
 
         require_bambi()
+    if machine is not None and bank is None:
+        raise UserError("--machine names a prediction of --bank, and no bank was given")
     dataset = load(source, kind.value)
     # Four models of three contrasts, where there are three conditions.
-    steps = (15 if bayes else 3) * dataset.trials["experiment"].nunique() + 1
+    steps = (15 if bayes else 3) * dataset.trials["experiment"].nunique() + 1 + bool(bank)
     with progress(quiet=quiet) as bar:
         task = bar.add_task("Analysing", total=steps)
         done = 0
@@ -121,7 +142,14 @@ def report(
             bar.update(task, description=text, completed=done)
 
         results = write_report(
-            dataset, target, seed=seed, bootstrap=bootstrap, bayes=bayes, step=step
+            dataset,
+            target,
+            seed=seed,
+            bootstrap=bootstrap,
+            bayes=bayes,
+            bank=bank,
+            prediction=machine,
+            step=step,
         )
         bar.update(task, description="Report written")
     if quiet:

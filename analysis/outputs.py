@@ -13,10 +13,12 @@ import pandas as pd
 
 from analysis.analyse import BOOTSTRAP, SEED, Results, analyse
 from analysis.figures import pictures
+from analysis.further_sections import further_sections
 from analysis.inference import TEST_COLUMNS
 from analysis.load import Dataset
 from analysis.measures import ESTIMATE_COLUMNS
 from analysis.report import render
+from analysis.sections import write_section_files
 from analysis.style import Picture
 from house.errors import UserError
 from house.files import atomic_write_bytes, atomic_write_json, atomic_write_text
@@ -26,7 +28,7 @@ FORMAT = "exemplary-report"
 FORMAT_VERSION = 1
 _OUR_FIGURE = re.compile(
     r"(\d+_)?((accuracy|time_and_confidence)(_by_\w+)?|response_time(_distribution)?|confidence|"
-    r"units|learning|intuitiveness|sensitivity)\.(svg|png)"
+    r"units|learning|intuitiveness|sensitivity|(machine|networks)(_\d+)?)\.(svg|png)"
 )
 _WITHOUT = (
     ("estimates_without_exclusion.csv", ESTIMATE_COLUMNS),
@@ -43,6 +45,8 @@ def write_report(
     seed: int = SEED,
     bootstrap: int = BOOTSTRAP,
     bayes: bool = False,
+    bank: Path | None = None,
+    prediction: str | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> list[Results]:
     """Analyse a data set and write report, tables and figures.
@@ -57,6 +61,8 @@ def write_report(
         computed before the first file is written, and the page is written last.
     seed, bootstrap, bayes, step
         See `analyse`.
+    bank, prediction : optional
+        Bank, and which of its machine's predictions, that people are compared with.
 
     Raises
     ------
@@ -70,6 +76,9 @@ def write_report(
             remedy="Choose a folder with --out.",
         )
     results = analyse(dataset, seed=seed, bootstrap=bootstrap, bayes=bayes, step=step)
+    sections = further_sections(
+        dataset, results, bank=bank, machine=prediction, bootstrap=bootstrap, seed=seed, step=step
+    )
     drawn = []
     for found in results:
         step(f"Drawing {found.label}")
@@ -83,8 +92,9 @@ def write_report(
         "machine": machine(),
     }
     step("Writing")
-    page = render(dataset, results, drawn, provenance=provenance)
-    _write_figures(out / "figures", drawn)
+    page = render(dataset, results, drawn, provenance=provenance, sections=sections)
+    _write_figures(out / "figures", drawn, [p for one in sections for p in one.pictures])
+    write_section_files(out, sections)
     estimates = pd.concat([found.estimates for found in results], ignore_index=True)
     tests = pd.concat([found.tests for found in results], ignore_index=True)
     atomic_write_text(out / "estimates.csv", _csv(estimates[list(ESTIMATE_COLUMNS)]))
@@ -116,6 +126,11 @@ def write_report(
             **provenance,
             "estimates": _records(estimates),
             "tests": _records(tests),
+            **{
+                name.removesuffix(".csv"): _records(table)
+                for one in sections
+                for name, table in one.files.items()
+            },
         },
     )
     _write_whole(out, results)
@@ -134,15 +149,17 @@ def _write_whole(out: Path, results: list[Results]) -> None:
             (out / name).unlink(missing_ok=True)
 
 
-def _write_figures(folder: Path, drawn: list[list[Picture]]) -> None:
+def _write_figures(folder: Path, drawn: list[list[Picture]], others: list[Picture]) -> None:
     several = len(drawn) > 1
-    written = set()
+    named = {picture.name: picture for picture in others}
     for number, some in enumerate(drawn, start=1):
         for picture in some:
-            name = f"{number}_{picture.name}" if several else picture.name
-            atomic_write_bytes(folder / f"{name}.svg", picture.svg)
-            atomic_write_bytes(folder / f"{name}.png", picture.png)
-            written |= {f"{name}.svg", f"{name}.png"}
+            named[f"{number}_{picture.name}" if several else picture.name] = picture
+    written = set()
+    for name, picture in named.items():
+        atomic_write_bytes(folder / f"{name}.svg", picture.svg)
+        atomic_write_bytes(folder / f"{name}.png", picture.png)
+        written |= {f"{name}.svg", f"{name}.png"}
     # A figure of an earlier report that these data do not allow would pass for one of this.
     if folder.is_dir():
         for path in folder.iterdir():

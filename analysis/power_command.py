@@ -103,6 +103,25 @@ def power(
             help="SD between units of the difference of the two d′ [0].",
         ),
     ] = None,
+    bank: Annotated[
+        Path | None,
+        typer.Option(
+            "--bank",
+            metavar="BANK",
+            show_default=False,
+            help="Take the spread over units from the machine observer whose answers lie in this "
+            "bank.",
+        ),
+    ] = None,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            "--machine",
+            metavar="NAME",
+            show_default=False,
+            help="Which of the bank's predictions; the only one when left out.",
+        ),
+    ] = None,
     contrast: Annotated[
         str | None,
         typer.Option(
@@ -160,6 +179,14 @@ def power(
             design = replace(design, units_each=pilot.units_each)
     elif contrast:
         raise UserError("--contrast chooses conditions of DATA, and no DATA was given")
+    if bank is not None:
+        from analysis.machine_spread import read_spread
+
+        spread = read_spread(bank, machine)
+        observers = replace(observers, unit_sd=spread.unit_sd, unit_slope_sd=spread.unit_slope_sd)
+        origin = f"{origin} {spread.origin}"
+    elif machine is not None:
+        raise UserError("--machine names a prediction of --bank, and no bank was given")
     changed = Observers(
         _accuracies(accuracy) if accuracy is not None else observers.accuracy,
         observers.participant_sd if participant_sd is None else participant_sd,
@@ -169,7 +196,9 @@ def power(
     )
     if changed != observers:
         observers = changed
-        origin = _GIVEN if data is None else f"{origin} Changed on the command line."
+        origin = (
+            _GIVEN if data is None and bank is None else f"{origin} Changed on the command line."
+        )
     design = Design(
         participants=_numbers(participants, "--participants"),
         units=_numbers(units, "--units") if units else design.units,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from analysis.prose import (
     select,
     undefined,
 )
+from analysis.sections import Section
 from analysis.style import Picture, colour
 from analysis.tables_of_tests import tables_of_tests
 from analysis.words import count, interval, listed, measured
@@ -53,6 +55,7 @@ def render(
     pictures: list[list[Picture]],
     *,
     provenance: dict[str, Any],
+    sections: Sequence[Section] = (),
 ) -> str:
     """Write the page.
 
@@ -66,6 +69,8 @@ def render(
         The figures of each experiment.
     provenance : dict
         `seed`, `bootstrap`, `versions`, `git_commit`, `created`.
+    sections : sequence of Section
+        What only some data have: see `further_sections`.
 
     Returns
     -------
@@ -88,6 +93,7 @@ def render(
             _experiment(found, drawn, published)
             for found, drawn in zip(results, pictures, strict=True)
         ],
+        sections=sections,
         flow=flow(dataset, results),
         stages=stages(results),
         with_and_without=with_and_without(results),

@@ -49,6 +49,9 @@ OPTIONAL = tuple(f"units/{column}" for column in OPTIONAL_UNIT_COLUMNS)
 
 ATTRIBUTES = ("format", "schema_version", "name", "content_sha256", "recipe", "provenance")
 
+NETWORK_SEPARATOR = "@"
+"""In a bank of several networks a layer is called ``fire5@squeezenet1_1``."""
+
 _UNIT_ID = re.compile(r"^(?P<layer>[^:/\s]+):(?P<branch>[^:/\s]+):(?P<channel>\d+)$")
 
 
@@ -92,6 +95,17 @@ def unit_id(layer: str, branch: str, channel: int) -> str:
     if not _UNIT_ID.match(name):
         raise ValueError(f"{name!r} is no unit id: layer and branch hold no colon, slash or space")
     return name
+
+
+def network_of(name: str) -> str:
+    """Give the network that a unit or layer of a bank of several belongs to; empty elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        A unit's id or its layer, such as ``fire5@squeezenet1_1:3x3:145``.
+    """
+    return name.partition(":")[0].partition(NETWORK_SEPARATOR)[2]
 
 
 def natural_id(row: int) -> str:
