@@ -51,8 +51,8 @@ def report(
         Path | None,
         typer.Argument(
             metavar="DATA",
-            help="Data folder with sub-001/ses-01/... below it: recorded sessions, or imported "
-            "published data. Default: the demo's, participants/data/demo.",
+            help="Data folder with sub-001/ses-01/... below it (recorded sessions, or imported "
+            "published data), or its export as BIDS or Psych-DS. Default: the demo's, participants/data/demo.",
             show_default=False,
         ),
     ] = None,

@@ -17,7 +17,8 @@ def flow(dataset: Dataset, results: list[Results]) -> list[str]:
     sessions = dataset.sessions
     people = sessions["participant"].nunique()
     first = (
-        f"{count(int(people), 'participant')} in {count(len(sessions), 'session')} were read, "
+        f"{count(int(people), 'participant')} in {count(len(sessions), 'session')} were read "
+        f"from the {dataset.form}, "
         f"{count(len(dataset.trials), 'row')} of the trial tables in all."
     )
     used = [

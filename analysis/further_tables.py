@@ -18,7 +18,7 @@ _SENSITIVITY = (
 )  # fmt: skip
 _AGREEMENT = ("agreement", "cohen_kappa", "krippendorff_alpha")
 _MODELS = tuple(name for name, *_ in MODELS)
-_TOLD = ("not ", "slopes against", "singular")
+_TOLD = ("not ", "slopes against", "singular", "the optimiser")
 """How those parts of a model's note begin that are told below the table."""
 
 

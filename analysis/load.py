@@ -1,4 +1,4 @@
-"""A data folder as one table of trials.
+"""A data folder, or an export of one, as one table of trials.
 
 Sessions of people, of simulated participants and imported published sessions look the same
 from here on; only `kind` tells them apart.
@@ -16,9 +16,10 @@ import pandas as pd
 
 from analysis.checks import check_trials
 from analysis.exclusion import Exclusion, read_rules
+from analysis.sources import FORMS, Recording, open_source
 from house.errors import UserError
 from house.files import sha256_file
-from participants import MISSING, TRIAL_COLUMNS, DataFolder, SessionFolder, SessionInfo
+from participants import MISSING, TRIAL_COLUMNS, SessionInfo
 
 PUBLISHED_LABELS = {"borowski2021_experiment1": "I", "borowski2021_experiment2": "II"}
 """What the paper calls its experiments; data of a lab are labelled by their protocol."""
@@ -46,6 +47,8 @@ class Dataset:
         File name to SHA-256: the published files, or every trial table read.
     notes : list of str
         Notes that the record carries, such as what is odd about imported times.
+    form : str
+        What was read, such as "data folder" or "BIDS export".
     rules : dict
         Checksum of each protocol that states rules of exclusion to these rules.
     """
@@ -58,15 +61,16 @@ class Dataset:
     sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rules: dict[str, Exclusion] = field(default_factory=dict)
+    form: str = "data folder"
 
 
 def load(root: Path, kind: str = "all") -> Dataset:
-    """Read a data folder.
+    """Read a data folder, or its export as BIDS or Psych-DS: the numbers are the same.
 
     Parameters
     ----------
     root : Path
-        Folder with ``sub-XXX/ses-YY`` below it.
+        Folder with ``sub-XXX/ses-YY`` below it, or an export.
     kind : str
         "human", "simulated" or "published" to read only such sessions, "all" for all.
 
@@ -76,25 +80,18 @@ def load(root: Path, kind: str = "all") -> Dataset:
         If there is no such folder, no session in it, no answered trial, or a table is damaged;
         the message names file, column and row.
     """
-    if not root.is_dir():
-        raise UserError(
-            "there is no such data folder",
-            where=str(root),
-            remedy="Record sessions first (python -m experiment simulate, or run), import the "
-            "published data (python -m analysis import-published), or give another folder.",
-        )
-    data = DataFolder(root)
-    description = data.description()
-    everything = [(folder, folder.info) for folder in data.sessions()]
-    chosen = [(f, i) for f, i in everything if kind in ("all", i.kind)]
+    source = open_source(root)
+    everything = source.recordings
+    chosen = [one for one in everything if kind in ("all", one.info.kind)]
     if not chosen:
         what = "no sessions" if not everything else f"no sessions of kind {kind}"
         raise UserError(
-            f"there are {what} in this data folder",
+            f"there are {what} in this {FORMS[source.form]}",
             where=str(root),
-            remedy="It must hold folders such as sub-001/ses-01, each with a session.json.",
+            remedy="It must hold folders such as sub-001/ses-01, each with a session.json, or be "
+            "an export of such a folder as BIDS or Psych-DS.",
         )
-    trials, sources = _read_trials([folder for folder, _ in chosen], root)
+    trials, sources = _read_trials(chosen, root)
     sessions = _session_table(chosen, trials)
     trials = _with_session_columns(trials, sessions)
     trials, statements = check_trials(trials, sessions)
@@ -102,26 +99,28 @@ def load(root: Path, kind: str = "all") -> Dataset:
         statements.insert(
             0, f"Only {kind} sessions were read: {len(chosen)} of {len(everything)} sessions."
         )
-    imported = description.get("sources") if description.get("kind") == "published" else None
+    published = source.description.get("kind") == "published"
+    imported = source.description.get("sources") if published else None
     return Dataset(
-        name=str(description.get("name") or root.resolve().name),
+        name=source.name,
         root=root,
         trials=trials,
         sessions=sessions,
-        statements=statements,
+        statements=[*source.unknown, *statements],
         sources=_imported_sources(imported) or sources,
-        notes=list(dict.fromkeys(note for _, info in chosen for note in info.notes)),
+        notes=list(dict.fromkeys(note for one in chosen for note in one.info.notes)),
         rules=_rules(chosen),
+        form=FORMS[source.form],
     )
 
 
-def _rules(chosen: list[tuple[SessionFolder, SessionInfo]]) -> dict[str, Exclusion]:
+def _rules(chosen: list[Recording]) -> dict[str, Exclusion]:
     """Rules of exclusion by protocol, from the first plan that holds each version of it."""
     found: dict[str, Exclusion] = {}
-    for folder, info in chosen:
-        if info.protocol_sha256 not in found and folder.plan_path.exists():
-            where = f"{folder.plan_path}, protocol {info.protocol}"
-            found[info.protocol_sha256] = read_rules(folder.plan.protocol_text, where)
+    for one in chosen:
+        sha = one.info.protocol_sha256
+        if sha not in found and (text := one.protocol()) is not None:
+            found[sha] = read_rules(text, one.where)
     return {sha: rules for sha, rules in found.items() if rules.stated}
 
 
@@ -135,23 +134,20 @@ def _imported_sources(listed: Any) -> dict[str, str]:
     }
 
 
-def _read_trials(folders: list[SessionFolder], root: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+def _read_trials(chosen: list[Recording], root: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """Read all trial tables with one parse for each heading that occurs."""
     bodies: dict[str, list[bytes]] = defaultdict(list)
-    derived: list[dict[str, Any]] = []
     sources = {}
-    for folder in folders:
-        table = folder.table_path
-        if _is_stale(folder):
-            derived.extend(folder.rows())
-            sources[_relative(folder.journal_path, root)] = sha256_file(folder.journal_path)
+    for one in chosen:
+        content = one.content()
+        if one.table is None:
             continue
-        heading, body = _split(table)
+        sources[one.table.relative_to(root).as_posix()] = sha256_file(one.table)
+        if not content and one.table.suffix == ".jsonl":
+            continue
+        heading, body = _split(content, one.table)
         bodies[heading].append(body)
-        sources[_relative(table, root)] = sha256_file(table)
     frames = [_parse(heading, b"".join(parts), root) for heading, parts in bodies.items()]
-    if derived:
-        frames.append(_typed(pd.DataFrame(derived).astype(object), root))
     frames = [frame for frame in frames if len(frame)]
     if not frames:
         raise UserError(
@@ -159,35 +155,20 @@ def _read_trials(folders: list[SessionFolder], root: Path) -> tuple[pd.DataFrame
             where=str(root),
             remedy="Finish at least one session; an aborted one can go on with --resume.",
         )
-    return pd.concat(frames, ignore_index=True), sources
+    trials = pd.concat(frames, ignore_index=True)
+    if len(frames) > 1:
+        trials = trials.sort_values(["participant", "session"], kind="stable", ignore_index=True)
+    return trials, sources
 
 
-def _is_stale(folder: SessionFolder) -> bool:
-    """Whether the journal knows more than the table, as after a crash."""
-    if not (folder.plan_path.exists() and folder.journal_path.exists()):
-        return False
-    if not folder.table_path.exists():
-        return True
-    return folder.journal_path.stat().st_mtime > folder.table_path.stat().st_mtime
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
-
-
-def _split(path: Path) -> tuple[str, bytes]:
+def _split(content: bytes, path: Path) -> tuple[str, bytes]:
+    """Part a table into its heading and its body."""
     try:
-        content = path.read_bytes()
         heading, _, body = content.partition(b"\n")
         names = heading.decode("utf-8-sig").rstrip("\r").split("\t")
         content.decode("utf-8")
-    except FileNotFoundError:
-        raise UserError("this session has no trial table", where=str(path)) from None
     except UnicodeDecodeError:
         raise UserError("this trial table is not UTF-8 text", where=str(path)) from None
-    except OSError as error:
-        raise UserError(f"cannot read this trial table ({error.strerror})", where=str(path)) \
-            from error  # fmt: skip
     if not content.strip():
         raise UserError("this trial table is empty", where=str(path))
     missing = [name for name in TRIAL_COLUMNS if name not in names]
@@ -248,9 +229,7 @@ def _refuse(table: pd.DataFrame, name: str, wrong: Any, wanted: str, root: Path)
         )
 
 
-def _session_table(
-    chosen: list[tuple[SessionFolder, SessionInfo]], trials: pd.DataFrame
-) -> pd.DataFrame:
+def _session_table(chosen: list[Recording], trials: pd.DataFrame) -> pd.DataFrame:
     counts = trials.groupby(["participant", "session"]).size()
     rows = [
         {
@@ -261,10 +240,12 @@ def _session_table(
             "observer": (info.observer or {}).get("name"), "expertise": info.expertise,
             "started": info.started, "completed": info.completed,
             "finished": info.kind == "published" or info.completed is not None,
-            "planned": _planned(folder),
+            # Only unfinished sessions are worth opening the plan.
+            "planned": one.planned() if info.completed is None else None,
             "trials": int(counts.get((info.participant, info.session), 0)),
         }
-        for folder, info in chosen
+        for one in chosen
+        for info in (one.info,)
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -273,13 +254,6 @@ def _label(info: SessionInfo) -> str:
     if info.kind == "published":
         return PUBLISHED_LABELS.get(info.protocol, info.protocol)
     return info.protocol
-
-
-def _planned(folder: SessionFolder) -> int | None:
-    """Trials that the plan asks for; only unfinished sessions are worth opening the plan."""
-    if folder.info.completed is not None or not folder.plan_path.exists():
-        return None
-    return sum(1 for _ in folder.plan.trials())
 
 
 def _with_session_columns(trials: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:

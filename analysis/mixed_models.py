@@ -6,6 +6,7 @@ other units with the same participants. These models speak about both at once.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ class MixedFit:
         NaN in a logistic model.
     log_likelihood : float
     n_trials, n_participants, n_units : int
+    warning : str
+        What is to be said of the fit; mostly nothing.
     """
 
     estimate: float
@@ -50,6 +53,7 @@ class MixedFit:
     n_trials: int
     n_participants: int
     n_units: int
+    warning: str = ""
 
     @property
     def sloped(self) -> bool:
@@ -159,6 +163,7 @@ def fit_contrast(
             "group_rand_coef_data": np.column_stack([x, x]),
             "ind_effect_group_rand_coef": [1, 2],
         }
+    said = _hear(gpboost)
     try:
         model = gpboost.GPModel(
             group_data=np.column_stack([participant, unit]),
@@ -170,6 +175,9 @@ def fit_contrast(
             **options,
         )
         model.fit(y=values, X=fixed)
+        if said:
+            said.clear()
+            model.fit(y=values, X=fixed, params={"max_num_restarts_lbfgs": 5})
         coefficients = model.get_coef(std_err=True).to_numpy()
         variances = model.get_cov_pars().to_numpy().ravel()
         likelihood = -float(model.get_current_neg_log_likelihood())
@@ -185,7 +193,23 @@ def fit_contrast(
     return MixedFit(
         estimate, standard_error, people, units, people_slope, unit_slope, residual, likelihood,
         len(values), len(np.unique(participant)), len(np.unique(unit)),
+        "the optimiser stopped early: do not rely on it" if said else "",
     )  # fmt: skip
+
+
+def _hear(gpboost: Any) -> list[str]:
+    """Take what gpboost says, which it would print, into a list of its warnings."""
+    said: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "[Warning]" in record.getMessage() or record.levelno >= logging.WARNING:
+                said.append(record.getMessage())
+
+    logger = logging.Logger("gpboost")
+    logger.addHandler(Ear())
+    gpboost.register_logger(logger)
+    return said
 
 
 def why_not(

@@ -205,5 +205,5 @@ def _numbers(fitted: MixedFit | str, measure: str, comparisons: int, note: str) 
         "adjustment": f"bonferroni x {comparisons}", "effect_name": effect,
         "effect": float(shown[0]), "ci_low": float(shown[1]), "ci_high": float(shown[2]),
         "difference": fitted.estimate,
-        "note": "; ".join(filter(None, [coefficient, *spreads, counts, note])),
+        "note": "; ".join(filter(None, [coefficient, *spreads, counts, fitted.warning, note])),
     }  # fmt: skip

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import json
-import re
-import secrets
-import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from house.errors import UserError
 from house.provenance import software_versions
 from participants.columns import MISSING, TRIAL_COLUMNS
+from participants.export_common import (
+    DESCRIPTION,
+    Exported,
+    Recorded,
+    data_set_name,
+    readme,
+    recorded_sessions,
+    task_label,
+    whole_folder,
+    write_json,
+)
 from participants.record import SessionInfo
 from participants.session_folder import SessionFolder
+from participants.session_list import PLACES, write_session_list
 from participants.store import DataFolder
 from participants.table import Row, written
 
@@ -39,21 +44,6 @@ PARTICIPANT_COLUMNS: dict[str, dict[str, Any]] = {
     "trials": {"Description": "Number of answered trials."},
     "completed": {"Description": "Whether every session came to its end."},
 }
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What an export wrote: its folder, and how many sessions and trials."""
-
-    folder: Path
-    sessions: int
-    trials: int
-
-
-@dataclass(frozen=True)
-class _Recorded:
-    info: SessionInfo
-    rows: list[Row]
 
 
 def export_bids(data: DataFolder, folder: Path) -> Exported:
@@ -80,25 +70,26 @@ def export_bids(data: DataFolder, folder: Path) -> Exported:
     Behavioural experiments: https://bids-specification.readthedocs.io, modality *beh*. The level
     ``ses-`` is there for all participants as soon as one of them has two sessions.
     """
-    recorded = _recorded(data)
+    recorded, listed = recorded_sessions(data)
     numbers = [one.info.participant for one in recorded]
     several = len(set(numbers)) < len(numbers)
-    name = _name(data)
-    with _whole_folder(folder) as place:
-        _write_json(place / "dataset_description.json", _bids_description(name, recorded))
-        (place / "README.md").write_text(_readme(name), encoding="utf-8")
+    name = data_set_name(data)
+    with whole_folder(folder) as place:
+        write_json(place / "dataset_description.json", _bids_description(name, recorded))
+        (place / "README.md").write_text(readme(name), encoding="utf-8")
         _write_tsv(place / "participants.tsv", PARTICIPANT_COLUMNS, _participants(recorded))
-        _write_json(place / "participants.json", PARTICIPANT_COLUMNS)
+        write_json(place / "participants.json", PARTICIPANT_COLUMNS)
         for one in recorded:
             subject = f"sub-{one.info.participant:03d}"
             session = f"ses-{one.info.session:02d}"
             parts = [subject, session] if several else [subject]
-            task = _label(one.info.protocol)
+            task = task_label(one.info.protocol)
             home = place.joinpath(*parts, "beh")
             home.mkdir(parents=True)
             stem = "_".join([*parts, f"task-{task}", "beh"])
             _write_tsv(home / f"{stem}.tsv", TRIAL_COLUMNS, one.rows)
-            _write_json(home / f"{stem}.json", _sidecar(one.info))
+            write_json(home / f"{stem}.json", _sidecar(one.info))
+        write_session_list(listed, place / PLACES["bids"])
     return Exported(folder, len(recorded), sum(len(one.rows) for one in recorded))
 
 
@@ -112,27 +103,27 @@ def export_psych_ds(data: DataFolder, folder: Path) -> Exported:
     https://psych-ds.github.io. File names are keywords and values, ended by ``_data.csv``;
     ``variableMeasured`` lists every column.
     """
-    recorded = _recorded(data)
-    name = _name(data)
-    with _whole_folder(folder) as place:
-        _write_json(
+    recorded, listed = recorded_sessions(data)
+    name = data_set_name(data)
+    with whole_folder(folder) as place:
+        write_json(
             place / "dataset_description.json",
             {
                 "@context": "https://schema.org/",
                 "@type": "Dataset",
                 "name": name,
-                "description": _DESCRIPTION,
+                "description": DESCRIPTION,
                 "variableMeasured": [
                     _variable(column, entry.sidecar()) for column, entry in TRIAL_COLUMNS.items()
                 ],
             },
         )
-        (place / "README.md").write_text(_readme(name), encoding="utf-8")
+        (place / "README.md").write_text(readme(name), encoding="utf-8")
         (place / "data").mkdir()
         for one in recorded:
             stem = (
                 f"subject-{one.info.participant:03d}_session-{one.info.session:02d}"
-                f"_task-{_label(one.info.protocol)}_data.csv"
+                f"_task-{task_label(one.info.protocol)}_data.csv"
             )
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
@@ -141,37 +132,11 @@ def export_psych_ds(data: DataFolder, folder: Path) -> Exported:
                 cells = [written(row.get(c), entry) for c, entry in TRIAL_COLUMNS.items()]
                 writer.writerow(["" if cell == MISSING else cell for cell in cells])
             (place / "data" / stem).write_text(text.getvalue(), encoding="utf-8")
+        write_session_list(listed, place / PLACES["psych-ds"])
     return Exported(folder, len(recorded), sum(len(one.rows) for one in recorded))
 
 
-_DESCRIPTION = (
-    "Two-alternative forced choices: which of two query images does a unit of a neural network "
-    "respond to more strongly? After Borowski et al. (ICLR 2021)."
-)
-
-
-def _recorded(data: DataFolder) -> list[_Recorded]:
-    found = [_Recorded(session.info, session.rows()) for session in data.sessions()]
-    kept = [one for one in found if one.rows]
-    if not kept:
-        raise UserError(
-            "there is no session with an answered trial",
-            where=str(data.root),
-            remedy="Give the folder that --data named when the sessions were recorded.",
-        )
-    return kept
-
-
-def _name(data: DataFolder) -> str:
-    return str(data.description().get("name") or data.root.resolve().name or "sessions")
-
-
-def _label(name: str) -> str:
-    """Give a name as BIDS and Psych-DS allow it between their marks: letters and digits."""
-    return re.sub(r"[^A-Za-z0-9]", "", name) or "task"
-
-
-def _bids_description(name: str, recorded: Sequence[_Recorded]) -> dict[str, Any]:
+def _bids_description(name: str, recorded: Sequence[Recorded]) -> dict[str, Any]:
     commits = sorted({one.info.git_commit for one in recorded if one.info.git_commit})
     program: dict[str, Any] = {
         "Name": "Exemplary",
@@ -187,7 +152,7 @@ def _bids_description(name: str, recorded: Sequence[_Recorded]) -> dict[str, Any
     }
 
 
-def _participants(recorded: Sequence[_Recorded]) -> Iterator[Row]:
+def _participants(recorded: Sequence[Recorded]) -> Iterator[Row]:
     for number in sorted({one.info.participant for one in recorded}):
         own = [one for one in recorded if one.info.participant == number]
         expertise = [one.info.expertise for one in own if one.info.expertise]
@@ -206,7 +171,7 @@ def _sidecar(info: SessionInfo) -> dict[str, Any]:
     """Describe a session's table: its task, what showed it, its columns."""
     task: dict[str, Any] = {
         "TaskName": info.protocol,
-        "TaskDescription": _DESCRIPTION,
+        "TaskDescription": DESCRIPTION,
         "StimulusPresentation": _presentation(info),
         "SessionMetadata": {
             key: value
@@ -250,42 +215,6 @@ def _variable(name: str, sidecar: dict[str, Any]) -> dict[str, Any]:
             for value, meaning in sidecar["Levels"].items()
         ]
     return variable
-
-
-def _readme(name: str) -> str:
-    return (
-        f"# {name}\n\n{_DESCRIPTION}\n\nOne row a trial; every column is described beside the "
-        "table. Participants are numbers. Times of onset and response count from the start of "
-        "the program; rt is the time from onset to choice.\n"
-    )
-
-
-@contextlib.contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """Offer a temporary folder that takes the place of `folder` on a clean exit."""
-    if folder.exists():
-        raise UserError(
-            "this folder exists already, and nothing is ever overwritten",
-            where=str(folder),
-            remedy="Choose another with --out, or remove it first.",
-        )
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(folder)
-    except OSError as error:
-        raise UserError(
-            f"cannot write this folder ({error.strerror})",
-            where=str(folder),
-            remedy="Check permissions and free space, or choose another with --out.",
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _write_tsv(path: Path, columns: Sequence[str] | dict[str, Any], rows: Any) -> None:

@@ -99,6 +99,12 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]], *, durable: bool 
     UTF-8, tabs, Unix line ends, ``n/a`` where there is no value, ``true`` and ``false``.
     Floats are written with all their digits.
     """
+    atomic_write_text(path, table_text(rows), mode=0o600, durable=durable)
+    atomic_write_text(path.with_suffix(".json"), _sidecar(), mode=0o600, durable=durable)
+
+
+def table_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Write rows as the text of ``trials.tsv``; see `write_table`."""
     lines = ["\t".join(TRIAL_COLUMNS)]
     for row in rows:
         if not row.keys() <= TRIAL_COLUMNS.keys():
@@ -111,8 +117,7 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]], *, durable: bool 
                 ]
             )
         )
-    atomic_write_text(path, "\n".join(lines) + "\n", mode=0o600, durable=durable)
-    atomic_write_text(path.with_suffix(".json"), _sidecar(), mode=0o600, durable=durable)
+    return "\n".join(lines) + "\n"
 
 
 def read_table(path: Path) -> list[Row]:
