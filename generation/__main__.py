@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from generation.predict_command import predict
+from generation.sweep_command import merge, sweep
 from house.cli import console, make_app, messages, run
 from house.places import banks_directory, reports_directory
 
@@ -380,6 +381,8 @@ def convert_weights(
 
 
 app.command()(predict)
+app.command()(sweep)
+app.command()(merge)
 
 
 if __name__ == "__main__":

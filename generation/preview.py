@@ -32,7 +32,8 @@ def draw_preview(path: Path, folder: Path) -> Path:
         The page.
     """
     with StimulusBank(path) as bank:
-        network = str(bank.provenance.get("network", "network"))
+        merged = [str(part["network_label"]) for part in bank.provenance.get("merged", [])]
+        network = ", ".join(merged) or str(bank.provenance.get("network", "network"))
         deepest = 1 + max(unit.layer_index for unit in bank.units)
         layers = int(bank.provenance.get("network_layers", deepest))
         cards = []

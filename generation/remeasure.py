@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from generation.sheets import KINDS, SIGNS
 from generation.synthesis.optimize import measure
 from house.errors import UserError
 from stimuli import StimulusBank, Unit
+from stimuli.schema import NETWORK_SEPARATOR, network_of
 
 # Other processors and libraries add in another order; wrong images differ by far more. Relative
 # to the range of the unit's recorded activations.
@@ -47,26 +49,43 @@ def remeasure(path: Path, units: int, weights: Path | None = None) -> tuple[int,
         If the network is unknown here or its weights are others than the bank's.
     """
     with StimulusBank(path) as bank:
-        name = str(bank.provenance.get("network", ""))
-        recorded = str(bank.provenance.get("weights_sha256", ""))
-        choice = NetworkChoice(**(bank.provenance.get("network_choice") or {"name": name}))
-        if weights is not None:
-            choice = choice.model_copy(update={"weights": str(weights)})
-        spec = with_weights(network_spec(choice))
-        if spec.weights_sha256 != recorded:
-            raise UserError(
-                f"this bank was made with other weights of {name} (SHA-256 {recorded[:12]}…)",
-                where=str(path),
-                remedy="Give the file with --weights.",
-            )
-        network = load_network(spec, choose_device())
         chosen = np.unique(np.linspace(0, len(bank.units) - 1, min(units, len(bank.units))))
+        sample = [bank.units[row] for row in chosen.astype(int)]
         measured, problems = 0, []
-        for row in chosen.astype(int):
-            count, found = _unit(network, bank, bank.units[row])
-            measured += count
-            problems += found
+        for label, provenance in _networks(bank):
+            own = [unit for unit in sample if network_of(unit.layer) == label]
+            if not own:
+                continue
+            network = _load(provenance, path, weights)
+            for unit in own:
+                count, found = _unit(network, bank, unit)
+                measured += count
+                problems += found
     return measured, problems
+
+
+def _networks(bank: StimulusBank) -> list[tuple[str, dict[str, Any]]]:
+    """Networks of a bank: what units are labelled with, and where each was written down."""
+    merged = bank.provenance.get("merged")
+    if merged is None:
+        return [("", bank.provenance)]
+    return [(part["network_label"], part["provenance"]) for part in merged]
+
+
+def _load(provenance: dict[str, Any], path: Path, weights: Path | None) -> Network:
+    name = str(provenance.get("network", ""))
+    recorded = str(provenance.get("weights_sha256", ""))
+    choice = NetworkChoice(**(provenance.get("network_choice") or {"name": name}))
+    if weights is not None:
+        choice = choice.model_copy(update={"weights": str(weights)})
+    spec = with_weights(network_spec(choice))
+    if spec.weights_sha256 != recorded:
+        raise UserError(
+            f"this bank was made with other weights of {name} (SHA-256 {recorded[:12]}…)",
+            where=str(path),
+            remedy="Give the file with --weights.",
+        )
+    return load_network(spec, choose_device())
 
 
 def _unit(network: Network, bank: StimulusBank, unit: Unit) -> tuple[int, list[str]]:
@@ -82,7 +101,8 @@ def _unit(network: Network, bank: StimulusBank, unit: Unit) -> tuple[int, list[s
             for place in sorted({0, len(images) - 1}):
                 ids.append(images[place])
                 expected.append(float(values[place]))
-    found = measure(network, np.stack(bank.images(ids)), unit.layer)[:, unit.channel]
+    layer = unit.layer.partition(NETWORK_SEPARATOR)[0]
+    found = measure(network, np.stack(bank.images(ids)), layer)[:, unit.channel]
     problems = [
         f"{image} activates {unit.unit_id} by {value:.5g}, not by the recorded {record:.5g}"
         for image, record, value in zip(ids, expected, found, strict=True)

@@ -1,0 +1,141 @@
+"""Sweeps over networks: a bank each, one that fails stops no other, and one bank of all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from generation.recipe import load_recipe
+from generation.sweep_settings import Sweep, load_sweep
+from generation.units import select
+from house.errors import UserError
+from house.tables import validate
+from stimuli import StimulusBank
+from tests.generation.conftest import run_generation
+
+MODULE = """
+import torch
+from torch import nn
+
+def small():
+    torch.manual_seed(3)
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3, stride=2, padding=1),
+        nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5),
+    )
+
+def missing():
+    raise RuntimeError("the disk with the weights is not here")
+"""
+
+SWEEP = """
+name = "two"
+recipe = "{recipe}"
+seed = 7
+units = 2
+practice = 1
+[[networks]]
+name = "squeezenet1_1"
+[[networks]]
+name = "networks_of_a_lab:{factory}"
+label = "lab"
+scale = 2.0
+mean = [1.0, 1.0, 1.0]
+layers = ["0", "2"]
+"""
+
+
+def write(tmp_path: Path, recipe_file: Path, factory: str) -> Path:
+    (tmp_path / "networks_of_a_lab.py").write_text(MODULE, encoding="utf-8")
+    path = tmp_path / "two.toml"
+    path.write_text(SWEEP.format(recipe=recipe_file.as_posix(), factory=factory), encoding="utf-8")
+    return path
+
+
+def test_one_that_fails_stops_no_other_and_the_rest_is_kept(
+    recipe_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "banks"
+    place = {"PYTHONPATH": str(tmp_path)}
+    sweep = write(tmp_path, recipe_file, "missing")
+    # The network that fails comes first.
+    text = sweep.read_text(encoding="utf-8")
+    head, first, second = text.partition('[[networks]]\nname = "squeezenet1_1"\n')
+    sweep.write_text(head + second + first, encoding="utf-8")
+    failed = run_generation("sweep", sweep, "--out", out, **place)
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    flat = " ".join(failed.stderr.split())
+    assert "failed: lab: " in flat
+    assert "the disk with the weights is not here" in flat
+    assert "1 of 2 networks failed. Nothing was merged." in flat
+    assert (out / "squeezenet1_1.h5").exists()
+    assert not (out / "two.h5").exists()
+    before = (out / "squeezenet1_1.h5").stat().st_mtime_ns
+    # Mended, only the other one is built.
+    sweep.write_text(sweep.read_text(encoding="utf-8").replace("missing", "small"))
+    mended = run_generation("sweep", sweep, "--out", out, "--quiet", **place)
+    assert mended.returncode == 0, mended.stderr
+    assert (out / "squeezenet1_1.h5").stat().st_mtime_ns == before
+    assert re.search(r"squeezenet1_1: .*\(there already\)", mended.stdout)
+    with StimulusBank(out / "two.h5") as bank:
+        units = bank.units
+        assert [unit.role for unit in units].count("main") == 4
+        assert {unit.layer.partition("@")[2] for unit in units} == {"squeezenet1_1", "lab"}
+        assert {u.layer for u in units if "lab" in u.layer and u.role == "main"} == {
+            "0@lab", "2@lab",
+        }  # fmt: skip
+    verified = run_generation("verify", out / "two.h5", "--sample", "6", **place)
+    assert verified.returncode == 0, verified.stderr
+    assert "48 images measured again, 0 differ" in verified.stdout
+
+
+def test_a_sweeps_recipe_gives_its_units_again(recipe_file: Path, tmp_path: Path) -> None:
+    from generation.sweep import recipe_of
+    from house.tables import read_toml
+
+    sweep = validate(
+        Sweep,
+        {"name": "s", "seed": 3, "units": 5, "practice": 2, "networks": [{"name": "embedded"}]},
+        "here",
+    )
+    base = read_toml(recipe_file, "recipe")
+    recipe, text = recipe_of(sweep, sweep.networks[0], base, "here")
+    assert [unit.role for unit in recipe.units] == ["main"] * 5 + ["practice"] * 2
+    assert recipe.synthesis.steps == 6
+    path = tmp_path / "again.toml"
+    path.write_text(text, encoding="utf-8")
+    again, spec, _ = load_recipe(str(path))
+    assert again == recipe
+    assert {unit.selection for unit in select(again, spec).units} == {"random"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("units = 2", "unit = 2"), 'Did you mean "units"'),
+        (('label = "lab"', 'label = "squeezenet1_1"'), "its own label; squeezenet1_1"),
+        (('label = "lab"', 'label = "a b"'), "label"),
+        (("units = 2", "units = 0"), "units"),
+    ],
+)
+def test_a_wrong_sweep_is_told(
+    recipe_file: Path, tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    path = write(tmp_path, recipe_file, "small")
+    path.write_text(path.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        load_sweep(path)
+
+
+def test_labels_come_from_names() -> None:
+    sweep = validate(
+        Sweep,
+        {"name": "s", "networks": [{"name": "torchvision:resnet50"}, {"name": "googlenet"}]},
+        "here",
+    )
+    assert [network.called for network in sweep.networks] == ["resnet50", "googlenet"]
+    assert sweep.units == 84
+    assert sweep.networks[0].choice().given() == {"name": "torchvision:resnet50"}
