@@ -111,7 +111,10 @@ class RecordingFiles:
             for layer, running in extremes.items()
             for name, array in running.state().items()
         }
-        with atomic_writer(self._checkpoint) as temporary, temporary.open("wb") as file:
+        with (
+            atomic_writer(self._checkpoint, parents=False) as temporary,
+            temporary.open("wb") as file,
+        ):
             np.savez(file, progress=np.array(json.dumps(notes)), **arrays)
 
     def open_values(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _OBJECT_STORE = 100 << 20
 _AHEAD = 2
 _FEWEST = 4
 _LOOK_AGAIN = 10.0
+_ANSWER = 10.0
 
 
 @dataclass(frozen=True)
@@ -208,12 +210,22 @@ def _connect(ray: Any, settings: ClusterSettings) -> bool:
             "--cluster auto: it writes to the folder that all of them share.",
         )
     try:
+        if settings.address != "auto":
+            _call(settings.address)
         ray.init(address=settings.address, **quietly)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or ["no answer"])[0]
         raise UserError(
             f"there is no Ray cluster to join ({reason})",
             where=f"--cluster {settings.address}",
             remedy="Start one with `ray start --head`, or take --cluster local.",
         ) from error
     return False
+
+
+def _call(address: str) -> None:
+    """Raise `OSError` or `ValueError` where nobody answers; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("an address looks like 10.0.0.1:6379")
+    socket.create_connection((host, int(port)), timeout=_ANSWER).close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,12 @@ from generation.progress_files import WorkFolder
 from generation.scheduling import choose_device, facts_of
 from generation.shard_plan import Span
 from generation.shared_folder import SharedFolder
-from generation.source_part import SourcePart
+from generation.source_part import AWAY, SourcePart
 from generation.synthesis.memory import is_out_of_memory
 from generation.synthesis_portions import Made, Portion, make_portion
 from house.errors import UserError
+
+_PAUSE = 0.5
 
 
 @dataclass(frozen=True)
@@ -105,14 +108,22 @@ def _settle(bench: Bench) -> None:
     """Let this process compute as a build does, and find what the command names."""
     torch.set_flush_denormal(True)
     torch.set_num_threads(bench.threads)
-    try:
-        os.chdir(bench.folder)
-    except OSError as error:
-        raise UserError(
-            f"a worker cannot enter the folder where the command was given ({error.strerror})",
-            where=bench.folder,
-            remedy="Give it in a folder that all machines of the cluster share.",
-        ) from error
+    begun = time.monotonic()
+    while True:
+        try:
+            os.chdir(bench.folder)
+            break
+        except OSError as error:
+            # Where there is no job yet, the folder is not known to have been there.
+            waited = time.monotonic() - begun
+            if bench.job is None or error.errno not in AWAY or waited > bench.patience:
+                raise UserError(
+                    "a worker cannot enter the folder where the command was given "
+                    f"({error.strerror})",
+                    where=bench.folder,
+                    remedy="Give it in a folder that all machines of the cluster share.",
+                ) from error
+        time.sleep(_PAUSE)
     if bench.folder not in sys.path:
         # A network of the user's own may lie there.
         sys.path.insert(0, bench.folder)
@@ -225,7 +236,7 @@ def _network(bench: Bench) -> Network:
                 f"a worker's network {spec.name} is not the one that the build began with",
                 remedy="Install the same version and the same weights on all machines.",
             )
-        _loaded[key] = load_network(spec, device)
+        _loaded[key] = _shared(bench).patiently(lambda: load_network(spec, device))
     return _loaded[key]
 
 

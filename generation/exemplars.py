@@ -188,6 +188,7 @@ class Unfinished:
         if files is not None and (earlier := files.load(self.extremes)) is not None:
             self.progress = earlier
             pool.unreadable.update(earlier.unreadable)
+        self._stored = self.progress.done
         self._values = files.open_values(len(pool), len(columns)) if files and columns else None
 
     @property
@@ -222,9 +223,9 @@ class Unfinished:
         if self._files is None:
             return len(self._pool)
         shards = self._files.shards
-        adopted = []
+        found = shards.found()
         following = len(self._pool)
-        for span in tile(shards.found(), self.progress.done, len(self._pool)):
+        for span in tile(found, self.progress.done, len(self._pool)):
             if span.first > self.progress.done:
                 following = span.first
                 break
@@ -240,11 +241,12 @@ class Unfinished:
                     where=str(error.filename or ""),
                     remedy="Give the command again when its disk is there.",
                 ) from error
-            adopted.append(span)
-        if adopted:
+        if self.progress.done > self._stored:
             self.save()
-        for span in adopted:
-            shards.discard(span)
+        for span in found:
+            # Also the parts of merged ones, where a build ended before it deleted them.
+            if span.first < self.progress.done:
+                shards.discard(span)
         return following
 
     def _absorb(self, shard: Shard) -> None:
@@ -272,6 +274,7 @@ class Unfinished:
         if self._values is not None:
             self._values.flush()
         self._files.save(self.extremes, self.progress)
+        self._stored = self.progress.done
 
     def result(self) -> Recording:
         """Give the finished recording."""
