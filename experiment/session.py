@@ -9,36 +9,31 @@ from functools import partial
 from typing import Any
 
 from experiment.elements import Element
+from experiment.pages_in_session import Left, Pages
 from experiment.preparation import Preparation
 from experiment.protocol import Protocol
 from experiment.repeats import decide_repeats
 from experiment.screens import (
     BlockPage,
-    ConsentPage,
     DebriefPage,
     EndPage,
     FeedbackScreen,
     InstructionsPage,
     IntuitivenessScreen,
-    KeysPage,
-    LeavePage,
-    PausePage,
     Responses,
     ScorePage,
     Screen,
-    ScreenData,
     TrialOutcome,
     TrialScreen,
     Wish,
     ask,
     rate,
-    show_keys,
     show_page,
-    show_pause,
 )
 from experiment.screens.base import Page
 from experiment.stage import Stage
 from experiment.texts import Catalogue
+from experiment.trial_result import trial_result
 from experiment.triggers import Triggers, onset_signal
 from participants import Journal, Plan, PlannedBlock, PlannedTrial, SessionState
 
@@ -48,10 +43,6 @@ class Ending(Enum):
 
     FINISHED = "finished"
     LEFT = "left"
-
-
-class _Left(Exception):  # noqa: N818  (not an error: the participant wants to leave)
-    """The participant left; unwinds the loop."""
 
 
 @dataclass
@@ -111,6 +102,9 @@ class Session:
             Whether the plan was finished or the participant left; either way the journal says
             so.
         """
+        self._pages = Pages(
+            self.protocol, self.texts, self.stage, self.responses, self._log, self.patience
+        )
         self.results.update(self.state.completed)
         self._take(self.plan.extended(self.state.extension))
         self._upcoming = next(self._queue, None)
@@ -120,16 +114,16 @@ class Session:
         try:
             if not self.results:
                 if self.protocol.pages.consent:
-                    self._consent()
-                self._page(InstructionsPage(self.protocol, self.texts))
+                    self._pages.consent()
+                self._pages.show(InstructionsPage(self.protocol, self.texts))
             if self._upcoming is not None:
-                self._keys()
+                self._pages.keys()
             for block in self._whole.blocks:
                 if block.block not in blocks_done:
                     self._block(block)
             for block in self._extend():
                 self._block(block)
-        except _Left:
+        except Left:
             self._log("abort", trials_completed=len(self.results), sync=True)
             return Ending.LEFT
         correct, total = self._score()
@@ -184,7 +178,7 @@ class Session:
                 n_left=len(trials),
             )
             mains = [b.block for b in self._whole.blocks if b.kind == block.kind]
-            self._page(
+            self._pages.show(
                 BlockPage(
                     self.protocol,
                     self.texts,
@@ -205,12 +199,14 @@ class Session:
         self._log(
             "block_end", block=block.block, n_correct=correct, n_trials=len(block.trials), sync=True
         )
-        self._page(ScorePage(self.protocol, self.texts, block.kind, correct, len(block.trials)))
+        self._pages.show(
+            ScorePage(self.protocol, self.texts, block.kind, correct, len(block.trials))
+        )
 
     def _trial(self, trial: PlannedTrial) -> bool:
         """Show a trial with its feedback; False where a pause broke it off."""
         if self.responses.peek(self.protocol.response.pause):
-            self._pause(None)
+            self._pages.pause(None)
         screen: TrialScreen | IntuitivenessScreen
         if trial.trial_type == "intuitiveness":
             screen = IntuitivenessScreen(self.protocol, self.texts, trial)
@@ -228,11 +224,11 @@ class Session:
         else:
             outcome = ask(screen, self.stage, self.responses)
         if outcome.paused:
-            self._pause(trial)
+            self._pages.pause(trial)
             self._upcoming = trial
             self._request()
             return False
-        result = self._result(trial, outcome)
+        result = trial_result(trial, outcome, self.stage.frames(), self.responses.rejected())
         result |= {
             "wall_clock": self.stage.wall_clock(outcome.onset).isoformat(timespec="milliseconds"),
             "preparation_time": round(preparation_time, 6),
@@ -256,34 +252,6 @@ class Session:
         self.stage.load(self.preparation.take(trial))
         self.stage.warm(screen.elements)
         return self.stage.now() - start
-
-    def _result(self, trial: PlannedTrial, outcome: TrialOutcome) -> dict[str, Any]:
-        frames = self.stage.frames()
-        early = self.responses.rejected()
-        choice_time, confidence_time = outcome.choice_time, outcome.confidence_time
-        return {
-            "key": outcome.key,
-            "choice": outcome.choice,
-            "correct": (
-                None if outcome.choice is None else outcome.choice == trial.correct_position
-            ),
-            "confidence": outcome.confidence,
-            "rating": outcome.rating,
-            "rt": None if choice_time is None else round(choice_time - outcome.onset, 6),
-            "confidence_rt": (
-                None if confidence_time is None else round(confidence_time - outcome.onset, 6)
-            ),
-            "onset_time": round(outcome.onset, 6),
-            "response_time": None if choice_time is None else round(choice_time, 6),
-            "confidence_time": None if confidence_time is None else round(confidence_time, 6),
-            "presses_before_onset": len(early),
-            "rejected": [[press.key, round(press.time - outcome.onset, 4)] for press in early],
-            "frames_shown": frames.shown,
-            "frames_dropped": frames.dropped,
-            "longest_frame": None if frames.longest is None else round(frames.longest, 6),
-            "frame_intervals": [round(1000 * interval, 2) for interval in frames.intervals],
-            "timed_out": outcome.timed_out,
-        }
 
     def _feedback(
         self,
@@ -312,62 +280,12 @@ class Session:
         self.results[trial.trial] = result
         self._log("trial_end", trial=trial.trial, **result)
 
-    # -- pages ---------------------------------------------------------------------------
-
-    def _consent(self) -> None:
-        """Ask for consent; whoever refuses leaves, and the journal says so."""
-        page = ConsentPage(self.protocol, self.texts)
-        while True:
-            wish, data = show_page(page, self.stage, self.responses)
-            if wish is not Wish.PAUSE:
-                break
-        if wish is Wish.LEAVE:
-            self._screen(f"{page.name}-refused", data)
-            raise _Left
-        self._screen(page.name, data)
-
-    def _page(self, page: Page) -> None:
-        while True:
-            wish, data = show_page(page, self.stage, self.responses)
-            self._screen(page.name, data)
-            if wish is Wish.GO_ON:
-                return
-            self._pause(None)
-
-    def _keys(self) -> None:
-        while True:
-            page = KeysPage(self.protocol, self.texts, self.patience)
-            wish, data = show_keys(page, self.stage, self.responses)
-            self._screen(page.name, data)
-            if wish is Wish.GO_ON:
-                return
-            self._pause(None)
-
-    def _pause(self, trial: PlannedTrial | None) -> None:
-        wish, data = show_pause(
-            PausePage(self.protocol, self.texts, in_trial=trial is not None),
-            LeavePage(self.protocol, self.texts),
-            self.stage,
-            self.responses,
-        )
-        number = None if trial is None else trial.trial
-        self._log("pause", trial=number, duration=round(data["duration"], 3))
-        if wish is Wish.LEAVE:
-            raise _Left
+    # -- small parts ---------------------------------------------------------------------
 
     def _score(self) -> tuple[int, int]:
         """Count correct answers and trials, practice apart."""
         correct = sum(bool(self.results[number]["correct"]) for number in self._counted)
         return correct, len(self._counted)
-
-    # -- small parts ---------------------------------------------------------------------
-
-    def _screen(self, name: str, data: ScreenData) -> None:
-        rounded: ScreenData = {
-            k: round(v, 3) if isinstance(v, float) else v for k, v in data.items()
-        }
-        when = self.stage.wall_clock(self.stage.now()).isoformat(timespec="seconds")
-        self._log("screen", name=name, wall_clock=when, **rounded)
 
     def _log(self, event: str, *, sync: bool = False, **data: Any) -> None:
         self.journal.append(event, fsync=sync or self.sync_each, **data)
