@@ -131,16 +131,28 @@ def settings(steps: int, precision: str) -> Settings:
     )
 
 
-def run_ours(network: Network, layer: str, steps: int, precision: str) -> tuple[Clock, float]:
+def run_ours(
+    network: Network,
+    layer: str,
+    steps: int,
+    precision: str,
+    channel: int = CHANNEL,
+    diversity: float = DIVERSITY,
+) -> tuple[Clock, float]:
     """Optimise here; seconds of each step, and the activation reached."""
     clock = Clock()
-    target = Target("unit", CHANNEL, 1, DIVERSITY)
+    target = Target("unit", channel, 1, diversity)
     (made,) = optimize(network, layer, [target], settings(steps, precision), SEED, clock.mark)
     return clock, float(made.activations.mean())
 
 
 def run_lucent(
-    whole: Whole, network: Network, layer: str, steps: int, channels_last: bool = False
+    whole: Whole,
+    network: Network,
+    layer: str,
+    steps: int,
+    channels_last: bool = False,
+    number: int = CHANNEL,
 ) -> tuple[Clock, float]:
     """Optimise with lucent; seconds of each step, and the activation reached."""
     torchvision_models()
@@ -167,7 +179,7 @@ def run_lucent(
         step += 1
         return seen if channels_last else seen.contiguous()
 
-    channel = objectives.channel(layer, CHANNEL)
+    channel = objectives.channel(layer, number)
     (images,) = render.render_vis(
         whole,
         channel - DIVERSITY * objectives.diversity(layer),
@@ -180,7 +192,7 @@ def run_lucent(
     )
     clock.mark()
     shown = as_shown(torch.from_numpy(images).permute(0, 3, 1, 2), CROP)
-    return clock, float(measure(network, shown, layer)[:, CHANNEL].mean())
+    return clock, float(measure(network, shown, layer)[:, number].mean())
 
 
 def middle(clocks: list[Clock]) -> tuple[float, float]:
@@ -190,49 +202,63 @@ def middle(clocks: list[Clock]) -> tuple[float, float]:
     return float(cpu), float(wall)
 
 
-def timed(kind: str, name: str, layer: str, steps: int) -> Clock:
+def timed(kind: str, name: str, layer: str, steps: int, diversity: float) -> Clock:
     """Run one side by itself."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     ours, whole = networks(name)
     if kind in ("lucent", "last"):
         return run_lucent(whole, ours, layer, steps, kind == "last")[0]
-    return run_ours(ours, layer, steps + 1, kind)[0]
+    return run_ours(ours, layer, steps + 1, kind, diversity=diversity)[0]
 
 
-def compare_speed(name: str, layers: Sequence[str], rounds: int, steps: int) -> None:
-    """Print a row a depth."""
-    print(f"\n{name}, CPU milliseconds a step (wall in brackets)\n")
-    print("| layer | lucent | lucent, channels last | float32 | bfloat16 | times | times |")
-    print("|---|---|---|---|---|---|---|")
+def compare_speed(
+    name: str, layers: Sequence[str], rounds: int, steps: int, diversity: float
+) -> None:
+    """Print a row a depth; without diversity for this side alone, as lucent is given it."""
+    kinds = ("lucent", "last", "float32", "bfloat16") if diversity else ("float32", "bfloat16")
+    print(f"\n{name}, diversity {diversity:g}, CPU milliseconds a step (wall in brackets)\n")
+    titles = [{"last": "lucent, channels last"}.get(kind, kind) for kind in kinds]
+    titles += ["float32: times", "bfloat16: times"] if diversity else []
+    print(f"| layer | {' | '.join(titles)} |\n|{'---|' * (len(titles) + 1)}")
     # A process a run: what one side does to the process's memory must not help the other.
     processes = multiprocessing.get_context("spawn")
     for layer in layers:
         runs: dict[str, list[Clock]] = {}
         for _ in range(rounds):
             # Interleaved, so that other work on the machine meets everybody alike.
-            for kind in ("lucent", "last", "float32", "bfloat16"):
+            for kind in kinds:
                 with processes.Pool(1) as pool:
-                    clock = pool.apply(timed, (kind, name, layer, steps))
+                    clock = pool.apply(timed, (kind, name, layer, steps, diversity))
+                    pool.close()
+                    pool.join()
                 runs.setdefault(kind, []).append(clock)
         times = {kind: middle(clocks) for kind, clocks in runs.items()}
         cells = [f"{cpu:.0f} ({wall:.0f})" for cpu, wall in times.values()]
-        gains = [
-            f"{times['lucent'][0] / times[kind][0]:.1f} ({times['last'][0] / times[kind][0]:.1f})"
-            for kind in ("float32", "bfloat16")
-        ]
-        print(f"| {layer} | {' | '.join(cells + gains)} |", flush=True)
+        if diversity:
+            cells += [
+                f"{times['lucent'][0] / times[kind][0]:.1f} "
+                f"({times['last'][0] / times[kind][0]:.1f})"
+                for kind in ("float32", "bfloat16")
+            ]
+        print(f"| {layer} | {' | '.join(cells)} |", flush=True)
 
 
-def compare_activation(name: str, layers: Sequence[str], steps: int) -> None:
-    """Print what both reach in so many steps from the same beginning."""
+def compare_activation(
+    name: str, layers: Sequence[str], channels: Sequence[int], steps: int
+) -> None:
+    """Print what both reach in so many steps from the same beginning with the same draws."""
     ours, whole = networks(name)
-    print(f"\n{name}, activation of the finished images after {steps} steps\n")
-    print("| layer | lucent | float32 | bfloat16 |\n|---|---|---|---|")
+    print(f"\n{name}, mean activation of the finished images after {steps} steps\n")
+    print("| layer | channel | lucent | float32 | bfloat16 |\n|---|---|---|---|---|")
     for layer in layers:
-        found = [run_lucent(whole, ours, layer, steps, True)[1]]
-        found += [run_ours(ours, layer, steps, kind)[1] for kind in ("float32", "bfloat16")]
-        print(f"| {layer} | " + " | ".join(f"{value:.4g}" for value in found) + " |", flush=True)
+        for channel in channels:
+            found = [run_lucent(whole, ours, layer, steps, True, channel)[1]]
+            found += [
+                run_ours(ours, layer, steps, kind, channel)[1] for kind in ("float32", "bfloat16")
+            ]
+            cells = " | ".join(f"{value:.4g}" for value in found)
+            print(f"| {layer} | {channel} | {cells} |", flush=True)
 
 
 def main() -> None:
@@ -243,15 +269,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--activation", type=int, default=0, help="compare after so many steps")
+    parser.add_argument("--channels", type=int, nargs="+", default=[CHANNEL])
+    parser.add_argument("--diversity", type=float, default=DIVERSITY)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}")
     layers = options.layers or DEPTHS[options.network]
     if options.activation:
-        compare_activation(options.network, layers, options.activation)
+        compare_activation(options.network, layers, options.channels, options.activation)
     else:
-        compare_speed(options.network, layers, options.rounds, options.steps)
+        compare_speed(options.network, layers, options.rounds, options.steps, options.diversity)
 
 
 if __name__ == "__main__":
