@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from generation.architectures.inception_v1 import branch_ranges
 from generation.architectures.rectification import rectified_branches
@@ -89,6 +90,15 @@ class GoogLeNet(nn.Module):  # type: ignore[misc]
             x = rectified_branches(branches)
             if name in _POOLED_AFTER:
                 x = self.get_submodule(_POOLED_AFTER[name])(x)
+
+    def simplify(self) -> None:
+        """Let the convolutions do what their batch norms do, from now on."""
+        for unit in list(self.modules()):
+            convolution, norm = (getattr(unit, name, None) for name in ("conv", "bn"))
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                # In evaluation both are linear.
+                unit.conv = fuse_conv_bn_eval(convolution, norm).requires_grad_(False)
+                unit.bn = nn.Identity()
 
     def classify(self, x: Tensor) -> Tensor:
         """Class scores (N, 1000) before the softmax, from preprocessed images (N, 3, H, W)."""

@@ -121,7 +121,7 @@ class Mixed(nn.Module):  # type: ignore[misc]
         self._widths = [block.one, block.three_bottleneck, block.five_bottleneck]
         self._merged: nn.Conv2d | None = None
 
-    def merge_siblings(self) -> None:
+    def simplify(self) -> None:
         """Compute the three 1x1 convolutions of the block's input as one from now on.
 
         One matrix product is faster than three narrow ones, and its gradient needs no sum.

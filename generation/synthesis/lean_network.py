@@ -16,10 +16,10 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @runtime_checkable
-class MergesSiblings(Protocol):
-    """A block that can compute convolutions of one input as one."""
+class Simplifies(Protocol):
+    """A module that can compute the same in fewer steps."""
 
-    def merge_siblings(self) -> None:
+    def simplify(self) -> None:
         """Do so from now on; weights are not to be loaded or trained after it."""
         ...
 
@@ -72,8 +72,8 @@ class LeanNetwork:
 
     def _adapt(self, module: nn.Module) -> None:
         for part in list(module.modules()):
-            if isinstance(part, MergesSiblings):
-                part.merge_siblings()
+            if isinstance(part, Simplifies):
+                part.simplify()
         if self.dtype is not None:
             # Autocast converts frozen weights anew in every pass; once is enough.
             for part in module.modules():

@@ -176,3 +176,20 @@ def test_a_torchvision_that_does_not_fit_is_an_error_for_people(
     monkeypatch.setattr(importlib, "import_module", broken)
     with pytest.raises(UserError, match=r"something else is wrong.*0\.28\.0"):
         loader.torchvision_models()
+
+
+@needs_torchvision
+def test_folded_norms_give_the_same_features_and_gradients(original: Any) -> None:
+    ours = GoogLeNet()
+    ours.load_state_dict(original.state_dict())
+    ours.eval().requires_grad_(False)
+    x = images().requires_grad_()
+    found = []
+    for _ in range(2):
+        _, features = next(ours.walk(x, ["inception4a"]))
+        (gradient,) = torch.autograd.grad(features[:, 7].mean(), x)
+        found.append((features, gradient))
+        ours.simplify()
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in ours.modules())
+    for plain, folded in zip(*found, strict=True):
+        assert (plain - folded).norm() < 1e-4 * plain.norm()

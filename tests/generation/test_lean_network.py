@@ -28,7 +28,7 @@ def test_merged_siblings_give_the_same() -> None:
     x = torch.rand(2, 192, 9, 9, requires_grad=True)
     plain = torch.cat(block(x), dim=1)
     (wanted,) = torch.autograd.grad(plain.square().sum(), x)
-    block.merge_siblings()
+    block.simplify()
     found = torch.cat(block(x), dim=1)
     (given,) = torch.autograd.grad(found.square().sum(), x)
     torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
