@@ -52,7 +52,8 @@ def report(
         typer.Argument(
             metavar="DATA",
             help="Data folder with sub-001/ses-01/... below it (recorded sessions, or imported "
-            "published data), or its export as BIDS or Psych-DS. Default: the demo's, participants/data/demo.",
+            "published data), or its export as BIDS or Psych-DS. Default: the demo's, "
+            "participants/data/demo.",
             show_default=False,
         ),
     ] = None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -42,6 +42,8 @@ class Results:
         The same counts before exclusion.
     whole : tuple of pandas.DataFrame or None
         Estimates and tests without exclusion, where something was excluded.
+    factors : dict of str to str
+        The experiment's own factors and the columns that they read.
     """
 
     label: str
@@ -52,6 +54,7 @@ class Results:
     exclusion: Decision
     collected: dict[str, int]
     whole: tuple[pd.DataFrame, pd.DataFrame] | None = None
+    factors: Mapping[str, str] = field(default_factory=dict)
 
 
 def analyse(
@@ -81,16 +84,17 @@ def analyse(
     for label in sorted(dataset.trials["experiment"].astype(str).unique()):
         collected = dataset.trials[dataset.trials["experiment"] == label]
         sessions = dataset.sessions[dataset.sessions["experiment"] == label]
+        stated = (dataset.factors.get(label, {}), dataset.contrasts.get(label))
         decision = exclude(collected, sessions, dataset.rules)
         whole = None
         if decision.changed:
             # Without the steps: they are counted before anything is known of exclusions.
-            whole = _compute(collected, label, seed, bootstrap, lambda _: None)[1:]
-        trials, numbers, tested = _compute(decision.trials, label, seed, bootstrap, step)
+            whole = _compute(collected, label, seed, bootstrap, lambda _: None, stated)[1:]
+        trials, numbers, tested = _compute(decision.trials, label, seed, bootstrap, step, stated)
         found.append(
             Results(
                 label, trials, numbers, tested, _counts(trials), decision, _counts(collected),
-                whole,
+                whole, stated[0],
             )
         )  # fmt: skip
     if bayes:
@@ -101,7 +105,12 @@ def analyse(
 
 
 def _compute(
-    trials: pd.DataFrame, label: str, seed: int, bootstrap: int, step: Callable[[str], None]
+    trials: pd.DataFrame,
+    label: str,
+    seed: int,
+    bootstrap: int,
+    step: Callable[[str], None],
+    stated: tuple[Mapping[str, str], tuple[str, str] | None],
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Trials with their codes, estimates and tests of one experiment."""
     trials = with_codes(trials)
@@ -110,10 +119,11 @@ def _compute(
         int(trials["participant_code"].max()) + 1, int(trials["unit_code"].max()) + 1,
         bootstrap, seed,
     )  # fmt: skip
-    numbers = estimates(trials, resamples)
+    factors, contrast = stated
+    numbers = estimates(trials, resamples, factors)
     step(f"Testing {label}")
-    models = fit_models(trials)
-    tested = with_models(run_tests(trials), models).assign(experiment=label)
+    models = fit_models(trials, factors)
+    tested = with_models(run_tests(trials, factors), models, contrast).assign(experiment=label)
     further = further_estimates(trials, resamples, models, seed)
     numbers = pd.concat([numbers, further], ignore_index=True).assign(experiment=label)
     return trials, numbers[list(DETAIL_COLUMNS)], tested[list(TEST_DETAIL_COLUMNS)]

@@ -64,11 +64,24 @@ def factor_trials(trials: pd.DataFrame, factor: str) -> pd.DataFrame:
 
 
 def ordered(levels: Iterable[object], factor: str) -> list[str]:
-    """Sort levels as a reader expects: the paper's order, then numbers in names by value."""
+    """Sort levels as a reader expects: the paper's order, then numbers in names by value.
+
+    Levels of an experiment's own factor are an ordered category and keep the protocol's order.
+    """
+    if isinstance(levels, pd.Categorical) and levels.ordered:
+        present = {str(level) for level in levels if not pd.isna(level)}
+        return [str(level) for level in levels.categories if str(level) in present]
     names = sorted({str(level) for level in levels}, key=_natural_key)
     fixed = _FIXED_ORDERS.get(factor, ())
     first = [name for name in fixed if name in names]
     return first + [name for name in names if name not in first]
+
+
+def shown_levels(table: pd.DataFrame, factor: str) -> list[str]:
+    """Levels of a factor in a part of the table of estimates, in the order to show them in."""
+    levels = [str(level) for level in table["level"].unique()]
+    # Own factors were written in the protocol's order.
+    return ordered(levels, factor) if factor in FACTORS else levels
 
 
 def _natural_key(name: str) -> list[tuple[int, int, str]]:

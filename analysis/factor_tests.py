@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -27,8 +27,15 @@ CROSSED = ("condition", "scheme", "expertise")
 """Factors of the mixed ANOVA, in the order in which its effects are named."""
 
 
-def roles(trials: pd.DataFrame) -> dict[str, str]:
+def roles(trials: pd.DataFrame, own: Iterable[str] = ()) -> dict[str, str]:
     """Which of the crossed factors vary, and how.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        Main trials.
+    own : iterable of str
+        The experiment's own factors.
 
     Returns
     -------
@@ -37,12 +44,22 @@ def roles(trials: pd.DataFrame) -> dict[str, str]:
         participant met one. Factors with one level are absent.
     """
     found = {}
-    for factor in CROSSED:
+    for factor in (*CROSSED, *own):
         known = trials[trials[factor].notna()]
         if known[factor].nunique() > 1:
             met = known[factor].astype(str).groupby(known["participant"]).nunique()
             found[factor] = "within" if met.max() > 1 else "between"
     return found
+
+
+def crossed(kinds: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Which factors can be crossed in one analysis: two readings of one column cannot.
+
+    A factor of the experiment's own takes the place of the column that it reads, such as
+    number and kind of references that of the scheme.
+    """
+    read = set(own.values())
+    return {name: kind for name, kind in kinds.items() if name in own or name not in read}
 
 
 def mixed_anova_rows(
@@ -93,7 +110,7 @@ def mixed_anova_rows(
         corrected = effect.epsilon < 1
         epsilon = f"Greenhouse-Geisser epsilon {effect.epsilon:.3f}" if corrected else ""
         yield row | {
-            "contrast": "*".join(f for f in CROSSED if f in effect.name.split("*")),
+            "contrast": "*".join(f for f in kinds if f in effect.name.split("*")),
             "statistic": effect.f, "df1": effect.df1, "df2": effect.df2, "p": effect.p,
             "p_adjusted": effect.p_gg, "adjustment": "greenhouse-geisser",
             "effect": effect.partial_eta_squared,
@@ -160,6 +177,25 @@ def _two_groups(
     row_ = equivalence_row(first, second, contrast, measure)
     if row_:
         yield row_ | place
+
+
+def own_rows(
+    trials: pd.DataFrame, kinds: Mapping[str, str], own: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """Compare the levels of own factors within participants, pair by pair in each condition."""
+    for factor in own:
+        if kinds.get(factor) != "within":
+            continue
+        pairs = list(combinations(ordered(trials[factor].dropna().unique(), factor), 2))
+        present = trials[trials[factor].notna()]
+        names = conditions(present)
+        texts = present["condition"].astype(str)
+        for name in names:
+            part = present[texts == name]
+            met = part[factor].astype(str).groupby(part["participant"]).nunique()
+            for pair in pairs if met.max() > 1 else ():
+                row = paired_row(part, "correct", pair, len(pairs) * len(names), factor)
+                yield row | {"factor": "condition", "level": name}
 
 
 def selection_rows(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -26,7 +26,9 @@ from analysis.style import Picture, drawing_style
 FACTORS = ("layer", "branch", "selection", "scheme", "expertise")
 
 
-def pictures(trials: pd.DataFrame, estimates: pd.DataFrame) -> list[Picture]:
+def pictures(
+    trials: pd.DataFrame, estimates: pd.DataFrame, own: Iterable[str] = ()
+) -> list[Picture]:
     """Draw all figures that the data of one experiment allow.
 
     Parameters
@@ -35,12 +37,15 @@ def pictures(trials: pd.DataFrame, estimates: pd.DataFrame) -> list[Picture]:
         The experiment's trials.
     estimates : pandas.DataFrame
         What `measures.estimates` made of them.
+    own : iterable of str
+        The experiment's own factors.
     """
+    factors = (*FACTORS, *own)
     drawings: list[Callable[[pd.DataFrame, pd.DataFrame], Picture | None]] = [
         accuracy, response_times, response_time_distribution, confidence,
-        *[by_factor(factor) for factor in FACTORS],
+        *[by_factor(factor) for factor in factors],
         schemes_by_expertise,
-        *[times_and_confidence(factor) for factor in FACTORS],
+        *[times_and_confidence(factor) for factor in factors],
         calibration, units, learning, intuitiveness, sensitivity,
     ]  # fmt: skip
     with drawing_style():

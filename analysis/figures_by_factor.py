@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.cells import conditions, ordered
+from analysis.cells import conditions, ordered, shown_levels
 from analysis.figures_by_condition import pick
 from analysis.style import INK, Picture, colour, finish, marker, new_figure
 from analysis.words import count, listed
@@ -17,6 +17,12 @@ _WORDS = {
     "layer": "layer", "branch": "branch of the module", "expertise": "expertise",
     "selection": "selection of the unit", "scheme": "scheme of references",
 }  # fmt: skip
+
+
+def _words(factor: str) -> str:
+    return _WORDS.get(factor, factor.replace("_", " "))
+
+
 _JOINED = ("layer", "confidence")
 """Factors whose levels have an order, so that a line may join them."""
 
@@ -28,8 +34,8 @@ def by_factor(factor: str) -> Callable[[pd.DataFrame, pd.DataFrame], Picture | N
         limits = ""
         if factor == "selection":
             limits = " Only branches that have both kinds of unit are compared, as in the paper."
-        return _factor(trials, estimates, factor, f"Accuracy by {_WORDS[factor]}",
-                       _WORDS[factor].capitalize(), limits)  # fmt: skip
+        return _factor(trials, estimates, factor, f"Accuracy by {_words(factor)}",
+                       _words(factor).capitalize(), limits)  # fmt: skip
 
     return draw
 
@@ -53,7 +59,7 @@ def times_and_confidence(
         names = conditions(trials)
         figure, all_axes = new_figure(0.9 + 1.75 * len(panels), len(panels), sharex=True)
         for axes, (label, table) in zip(all_axes, panels, strict=True):
-            levels = ordered(table["level"].unique(), factor)
+            levels = shown_levels(table, factor)
             for i, name in enumerate(names):
                 rows = table[table["condition"] == name].set_index("level").reindex(levels)
                 x = np.arange(len(levels)) + (i - (len(names) - 1) / 2) * 0.16
@@ -67,14 +73,14 @@ def times_and_confidence(
             axes.set_xticks(range(len(levels)), levels, rotation=0 if _short(levels) else 35,
                             ha="center" if _short(levels) else "right")  # fmt: skip
             axes.set_xlim(-0.5, len(levels) - 0.5)
-        all_axes[-1].set_xlabel(_WORDS[factor].capitalize())
+        all_axes[-1].set_xlabel(_words(factor).capitalize())
         all_axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names))
         return finish(
-            figure, f"time_and_confidence_by_{factor}", f"Time and confidence by {_WORDS[factor]}",
+            figure, f"time_and_confidence_by_{factor}", f"Time and confidence by {_words(factor)}",
             "Mean response time of correct answers and mean confidence of all main trials, pooled "
             "over trials. Error bars are the paper's: 2 standard errors over participants to "
             "either side.",
-            f"Mean response time and confidence by {_WORDS[factor]}, one mark a condition.",
+            f"Mean response time and confidence by {_words(factor)}, one mark a condition.",
         )  # fmt: skip
 
     return draw
@@ -133,7 +139,7 @@ def _factor(
     trials: pd.DataFrame, estimates: pd.DataFrame, factor: str, title: str, label: str, more: str
 ) -> Picture | None:
     table = pick(estimates, measure="accuracy", factor=factor)
-    levels = ordered(table["level"].unique(), factor)
+    levels = shown_levels(table, factor)
     if len(levels) < 2:
         return None
     names = [n for n in conditions(trials) if (table["condition"] == n).any()]

@@ -40,9 +40,18 @@ def further_estimates(
 
 
 def with_models(
-    tests: pd.DataFrame, models: list[Model], contrast: str | None = None
+    tests: pd.DataFrame, models: list[Model], contrast: tuple[str, str] | None = None
 ) -> pd.DataFrame:
     """Append the models to the tests and mark the primary one.
+
+    Parameters
+    ----------
+    tests : pandas.DataFrame
+        From `inference.run_tests`.
+    models : list of Model
+        From `model_tests.fit_models`.
+    contrast : tuple of str, optional
+        The two conditions that the protocol names, either way round.
 
     Notes
     -----
@@ -58,12 +67,12 @@ def with_models(
     if rows.empty:
         return tests
     defined = rows["p"].astype(float).notna()
-    wanted = contrast or "synthetic-natural"
+    stated = ["-".join(contrast), "-".join(contrast[::-1])] if contrast else []
     candidates = [
         index
-        for pairs in (rows["contrast"] == wanted, rows["contrast"] != wanted)
+        for pairs in (stated, ["synthetic-natural"], list(rows["contrast"]))
         for test in (PRIMARY, "glmm")
-        for index in rows.index[defined & pairs & (rows["test"] == test)]
+        for index in rows.index[defined & rows["contrast"].isin(pairs) & (rows["test"] == test)]
     ]
     first = candidates[:1]
     rows["primary"] = rows.index.isin(first)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -13,10 +13,12 @@ import pandas as pd
 from analysis.cells import conditions, trial_set
 from analysis.comparisons import against_chance, compare
 from analysis.factor_tests import (
+    crossed,
     group_rows,
     half_rows,
     level_rows,
     mixed_anova_rows,
+    own_rows,
     roles,
     selection_rows,
     trend_rows,
@@ -46,13 +48,15 @@ _NUMBERS = ("statistic", "df1", "df2", "p", "p_adjusted", "effect", "ci_low", "c
             "smallest_effect")  # fmt: skip
 
 
-def run_tests(trials: pd.DataFrame) -> pd.DataFrame:
+def run_tests(trials: pd.DataFrame, factors: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Run every test on one experiment.
 
     Parameters
     ----------
     trials : pandas.DataFrame
         Its trials, as `load` gives them.
+    factors : dict of str to str
+        The experiment's own factors and the columns that they read.
 
     Returns
     -------
@@ -62,7 +66,8 @@ def run_tests(trials: pd.DataFrame) -> pd.DataFrame:
     """
     names = conditions(trials)
     main = trial_set(trials, "all")
-    kinds = roles(main)
+    own = factors or {}
+    kinds = roles(main, own)
     rows: list[dict[str, Any]] = []
 
     def add(measure: str, chosen: str, found: Iterable[dict[str, Any]]) -> None:
@@ -72,11 +77,12 @@ def run_tests(trials: pd.DataFrame) -> pd.DataFrame:
         part = trial_set(trials, chosen)
         part = part[part[column].notna()]
         add(measure, chosen, compare(part, measure, column, names))
-        add(measure, chosen, mixed_anova_rows(part, column, kinds))
+        add(measure, chosen, mixed_anova_rows(part, column, crossed(kinds, own)))
         if chosen != "incorrect":
             add(measure, chosen, group_rows(part, column, measure, kinds))
     add("accuracy", "all", against_chance(main, names))
     add("accuracy", "all", level_rows(main, "correct", "accuracy", kinds))
+    add("accuracy", "all", own_rows(main, kinds, own))
     add("accuracy", "all", selection_rows(main))
     add("accuracy", "all", half_rows(main))
     add("accuracy", "all", trend_rows(main, "correct"))

@@ -15,8 +15,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.checks import check_trials
-from analysis.exclusion import Exclusion, read_rules
+from analysis.exclusion import Exclusion
 from analysis.sources import FORMS, Recording, open_source
+from analysis.stated import Stated, contrasts_of, read_stated, with_factors
 from house.errors import UserError
 from house.files import sha256_file
 from participants import MISSING, TRIAL_COLUMNS, SessionInfo
@@ -49,6 +50,11 @@ class Dataset:
         Notes that the record carries, such as what is odd about imported times.
     form : str
         What was read, such as "data folder" or "BIDS export".
+    factors : dict
+        Experiment to the factors that its protocol names beyond condition, scheme and expertise,
+        each with the column that it reads; `trials` has a column of their levels.
+    contrasts : dict
+        Experiment to the two conditions whose comparison its protocol calls primary.
     rules : dict
         Checksum of each protocol that states rules of exclusion to these rules.
     """
@@ -62,6 +68,8 @@ class Dataset:
     notes: list[str] = field(default_factory=list)
     rules: dict[str, Exclusion] = field(default_factory=dict)
     form: str = "data folder"
+    factors: dict[str, dict[str, str]] = field(default_factory=dict)
+    contrasts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def load(root: Path, kind: str = "all") -> Dataset:
@@ -95,6 +103,9 @@ def load(root: Path, kind: str = "all") -> Dataset:
     sessions = _session_table(chosen, trials)
     trials = _with_session_columns(trials, sessions)
     trials, statements = check_trials(trials, sessions)
+    stated = _stated(chosen)
+    trials, factors, about_factors = with_factors(trials, sessions, stated)
+    contrasts, about_contrasts = contrasts_of(sessions, stated)
     if kind != "all" and len(chosen) < len(everything):
         statements.insert(
             0, f"Only {kind} sessions were read: {len(chosen)} of {len(everything)} sessions."
@@ -106,22 +117,24 @@ def load(root: Path, kind: str = "all") -> Dataset:
         root=root,
         trials=trials,
         sessions=sessions,
-        statements=[*source.unknown, *statements],
+        statements=[*source.unknown, *statements, *about_factors, *about_contrasts],
         sources=_imported_sources(imported) or sources,
         notes=list(dict.fromkeys(note for one in chosen for note in one.info.notes)),
-        rules=_rules(chosen),
+        rules={sha: one.rules for sha, one in stated.items() if one.rules.stated},
+        factors=factors,
+        contrasts=contrasts,
         form=FORMS[source.form],
     )
 
 
-def _rules(chosen: list[Recording]) -> dict[str, Exclusion]:
-    """Rules of exclusion by protocol, from the first plan that holds each version of it."""
-    found: dict[str, Exclusion] = {}
+def _stated(chosen: list[Recording]) -> dict[str, Stated]:
+    """What each version of a protocol states, from the first plan that holds it."""
+    found: dict[str, Stated] = {}
     for one in chosen:
         sha = one.info.protocol_sha256
         if sha not in found and (text := one.protocol()) is not None:
-            found[sha] = read_rules(text, one.where)
-    return {sha: rules for sha, rules in found.items() if rules.stated}
+            found[sha] = read_stated(text, one.where)
+    return found
 
 
 def _imported_sources(listed: Any) -> dict[str, str]:

@@ -6,9 +6,9 @@ at most two factors. `ESTIMATE_COLUMNS` is read by other programs and does not c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,9 @@ _PAIRS = (("scheme", "expertise"),)
 """Factors that are also looked at together."""
 
 
-def estimates(trials: pd.DataFrame, resamples: Resamples) -> pd.DataFrame:
+def estimates(
+    trials: pd.DataFrame, resamples: Resamples, factors: Iterable[str] = ()
+) -> pd.DataFrame:
     """Compute every descriptive number of one experiment.
 
     Parameters
@@ -50,15 +52,18 @@ def estimates(trials: pd.DataFrame, resamples: Resamples) -> pd.DataFrame:
         Its trials, as `load` gives them, with `participant_code` and `unit_code`.
     resamples : Resamples
         The experiment's bootstrap.
+    factors : iterable of str
+        Columns of the experiment's own factors.
 
     Returns
     -------
     pandas.DataFrame
         One row a number, columns `DETAIL_COLUMNS`. Empty cells have no row.
     """
-    trials = trials[list(_USED)]
+    own = list(factors)
+    trials = trials[[*_USED, *own]]
     rows = [
-        *_performance(trials, resamples),
+        *_performance(trials, resamples, own),
         *_confidence_shares(trials, resamples),
         *_consistency(trials, resamples),
         *intuitiveness_rows(trials, resamples),
@@ -120,7 +125,9 @@ def _codes(values: pd.Series[Any], levels: list[str]) -> Integers:
     return np.asarray(lookup[codes])
 
 
-def _performance(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[str, Any]]:
+def _performance(
+    trials: pd.DataFrame, resamples: Resamples, own: list[str]
+) -> Iterator[dict[str, Any]]:
     """Accuracy, times and confidence: every set of trials by condition, then by each factor."""
     for name in TRIAL_SETS:
         chosen = trial_set(trials, name)
@@ -128,7 +135,7 @@ def _performance(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[st
         yield from _measured(columns, np.arange(len(chosen)), name, resamples, {})
         if name in ("catch", "practice", "repeated"):
             continue
-        for factor in FACTORS:
+        for factor in (*FACTORS, *own):
             present = factor_trials(chosen, factor)
             levels = ordered(present[factor].unique(), factor)
             # A lone participant is still one that the figures show.
@@ -143,7 +150,7 @@ def _performance(trials: pd.DataFrame, resamples: Resamples) -> Iterator[dict[st
             for level, rows in zip(levels, _groups(codes, len(levels)), strict=True):
                 place = {"factor": factor, "level": level}
                 yield from _measured(columns, rows, name, resamples, place)
-    for pair in _PAIRS:
+    for pair in (*_PAIRS, *combinations(own, 2)):
         yield from _two_factors(trial_set(trials, "all"), pair, resamples)
 
 

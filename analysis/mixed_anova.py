@@ -75,6 +75,9 @@ def mixed_anova(wide: pd.DataFrame, groups: pd.DataFrame) -> list[Effect]:
     values = wide.to_numpy(dtype=float)
     crossed = isinstance(wide.columns, pd.MultiIndex)
     within = [str(name) for name in wide.columns.names] if crossed else []
+    if any(groups[factor].nunique() < 2 for factor in groups.columns):
+        # Everyone of the other groups lacked a cell.
+        return []
     terms = dict(_between_terms(groups))
     everything = np.column_stack(list(terms.values()))
     n, parameters = everything.shape

@@ -82,7 +82,7 @@ def write_report(
     drawn = []
     for found in results:
         step(f"Drawing {found.label}")
-        drawn.append(pictures(found.trials, found.estimates))
+        drawn.append(pictures(found.trials, found.estimates, found.factors))
     provenance = {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seed": seed,

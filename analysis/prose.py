@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.cells import FACTORS, ordered
+from analysis.cells import FACTORS, shown_levels
 from analysis.design import Table
 from analysis.words import (
     MEASURES,
@@ -163,11 +163,12 @@ def undefined(estimates: pd.DataFrame) -> list[str]:
 def factor_tables(estimates: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
     """Accuracy by each factor: levels down, conditions across."""
     found = []
-    for factor in FACTORS:
+    own = [str(f) for f in estimates["factor"].unique() if f and f not in FACTORS]
+    for factor in (*FACTORS, *own):
         if factor in ("unit", "participant"):
             continue
         table = select(estimates, measure="accuracy", trials="all", factor=factor)
-        levels = ordered(table["level"].unique(), factor)
+        levels = shown_levels(table, factor)
         if len(levels) < 2:
             continue
         rows = []

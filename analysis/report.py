@@ -153,7 +153,7 @@ def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[s
         "times": condition_table(numbers, "rt", ["all", "correct", "incorrect"], medians=True),
         "confidence": condition_table(numbers, "confidence", ["all", "correct", "incorrect"]),
         "factors": factor_tables(numbers, names),
-        "tests": tables_of_tests(found.tests, names),
+        "tests": tables_of_tests(found.tests, [*names, *_own_levels(found)]),
         "further": further_context(numbers, found.tests, names),
         "other": _other_trials(numbers),
         "consistency": condition_table(numbers, "consistency", ["repeated"]),
@@ -162,6 +162,10 @@ def _experiment(found: Results, drawn: list[Picture], published: bool) -> dict[s
         "balance": balance(found.trials),
         "timing": timing(found.trials),
     }
+
+
+def _own_levels(found: Results) -> list[str]:
+    return [str(v) for name in found.factors for v in found.trials[name].cat.categories]
 
 
 def _who(trials: pd.DataFrame) -> str:

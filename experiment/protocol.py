@@ -21,6 +21,7 @@ from experiment.texts import override_problem
 from house.errors import UserError
 from house.names import find_embedded
 from house.tables import parse_toml, read_toml, validate
+from participants.factors import Factor, FactorName, StatedAnalysis, check_factor_names
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 
@@ -109,6 +110,8 @@ class Protocol(Table):
     feedback: Feedback = Feedback()
     pages: Pages = Pages()
     exclusion: Exclusion = Exclusion()
+    factors: dict[FactorName, Factor] = Field(default_factory=dict)
+    analysis: StatedAnalysis = StatedAnalysis()
     texts: dict[str, str] = Field(default_factory=dict)
     layout: Layout = Layout()
     monitor: Monitor = Monitor()
@@ -130,6 +133,7 @@ class Protocol(Table):
         lacking = [c for c in design.conditions if c not in units.practice_sets]
         if units.practice_sets and lacking:
             raise ValueError(f"should name in units.practice_sets a set for {', '.join(lacking)}")
+        self._can_be_analysed()
         if self.layout.unit == "degrees" and not self.monitor.measured:
             raise ValueError(
                 "should have width_cm, distance_cm, width_px and height_px in [monitor], all "
@@ -142,6 +146,30 @@ class Protocol(Table):
         if problem:
             raise ValueError(f"(layout) {problem}")
         return self
+
+    def _can_be_analysed(self) -> None:
+        """Refuse factors and contrasts of what this protocol never shows."""
+        check_factor_names(self.factors)
+        conditions: tuple[str, ...] = self.design.conditions
+        for name in self.analysis.contrast or ():
+            if name not in conditions:
+                raise ValueError(
+                    f'should name in analysis.contrast only conditions of its own, not "{name}"'
+                )
+        known: dict[str, tuple[str, ...]] = {
+            "condition": conditions,
+            "scheme": self.design.schemes,
+            "expertise": tuple(self.participants.expertise),
+        }
+        for factor_name, factor in self.factors.items():
+            if factor.column not in known:
+                continue
+            for value in (str(v) for values in factor.levels.values() for v in values):
+                if value not in known[factor.column]:
+                    raise ValueError(
+                        f"should put into factors.{factor_name} only a {factor.column} of its "
+                        f'own, not "{value}"'
+                    )
 
     def group_of(self, participant: int) -> tuple[str | None, int]:
         """Give a participant's expertise (None without groups) and number within the group.

@@ -68,7 +68,7 @@ def test_where_slopes_cannot_be_fitted_the_smaller_model_is_primary() -> None:
 
 def test_primary_contrast_can_be_named() -> None:
     trials = table_of(6)
-    tests = with_models(run_tests(trials), fit_models(trials), "natural-none")
+    tests = with_models(run_tests(trials), fit_models(trials), ("none", "natural"))
     row = tests[tests["primary"]].iloc[0]
     assert (row["test"], row["contrast"]) == ("glmm_slopes", "natural-none")
 
