@@ -118,7 +118,7 @@ def _spreads(
     if not isinstance(fitted, MixedFit):
         usual = Observers()
         return (
-            (usual.participant_sd, usual.unit_sd, 0.0, 0.0),
+            (usual.participant_sd, usual.unit_sd, usual.participant_slope_sd, usual.unit_slope_sd),
             f"the spreads could not be estimated ({fitted}) and are the published ones",
         )
     found = (fitted.participant_sd, fitted.unit_sd, fitted.participant_slope_sd,

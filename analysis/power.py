@@ -28,6 +28,7 @@ class Design:
     units: tuple[int, ...] = (20, 45)
     repeats: int = 1
     units_each: int | None = None
+    same_units: bool = True
 
 
 POWER_COLUMNS = (
@@ -111,7 +112,13 @@ def power_curve(
             for k in range(simulations):
                 random = generator(seed, "analysis", "power", participants, units, k)
                 answers = simulate(
-                    random, observers, participants, units, design.repeats, design.units_each
+                    random,
+                    observers,
+                    participants,
+                    units,
+                    design.repeats,
+                    design.units_each,
+                    design.same_units,
                 )
                 p[:, k] = [p_value_of(answers, name) for name in names]
                 step(f"{participants} participants, {units} units")
@@ -147,7 +154,13 @@ def expected_seconds(observers: Observers, design: Design, tests: Iterable[str],
             random = generator(0, "analysis", "power", "trial run", participants, units)
             begin = time.perf_counter()
             answers = simulate(
-                random, observers, participants, units, design.repeats, design.units_each
+                random,
+                observers,
+                participants,
+                units,
+                design.repeats,
+                design.units_each,
+                design.same_units,
             )
             for name in names:
                 p_value_of(answers, name)

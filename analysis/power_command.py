@@ -30,6 +30,16 @@ def power(
             show_default=False,
         ),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME|FILE",
+            show_default=False,
+            help="Plan for this protocol: conditions, units, trials and schemes are taken from "
+            "it. A TOML file, or the name of an embedded one.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder. Default: reports/power.", show_default=False),
@@ -41,7 +51,7 @@ def power(
         str | None,
         typer.Option(
             "--units",
-            help="Numbers of units to try. Default: 20,45, or that of DATA.",
+            help="Numbers of units to try. Default: 20,45, or that of the protocol, or of DATA.",
             show_default=False,
         ),
     ] = None,
@@ -91,7 +101,7 @@ def power(
             "--participant-slope-sd",
             min=0,
             show_default=False,
-            help="SD between participants of the difference of the two d′ [0].",
+            help="SD between participants of the difference of the two d′ [0.30].",
         ),
     ] = None,
     unit_slope_sd: Annotated[
@@ -100,7 +110,7 @@ def power(
             "--unit-slope-sd",
             min=0,
             show_default=False,
-            help="SD between units of the difference of the two d′ [0].",
+            help="SD between units of the difference of the two d′ [0.55].",
         ),
     ] = None,
     bank: Annotated[
@@ -110,7 +120,7 @@ def power(
             metavar="BANK",
             show_default=False,
             help="Take the spread over units from the machine observer whose answers lie in this "
-            "bank.",
+            "bank; with --protocol, the number of units from the bank's list too.",
         ),
     ] = None,
     machine: Annotated[
@@ -126,7 +136,7 @@ def power(
         str | None,
         typer.Option(
             "--contrast",
-            help="Two conditions of DATA, such as synthetic-natural.",
+            help="Two conditions of DATA or of the protocol, such as synthetic-natural.",
             show_default=False,
         ),
     ] = None,
@@ -158,6 +168,8 @@ def power(
 
       python -m analysis power participants/data/pilot --participants 8,12,16,24
 
+      python -m analysis power --protocol my_protocol.toml --bank banks/mine.h5
+
       python -m analysis power --accuracy 0.75,0.85 --units 30,60 --unit-slope-sd 0.4
     """
     from dataclasses import replace
@@ -173,19 +185,40 @@ def power(
 
         dataset = load(data)
         pilot = read_pilot(dataset.trials, contrast, dataset.name)
+        # The protocol, if one is given, is to compare the same.
+        contrast = pilot.contrast
         observers, origin = pilot.observers, pilot.origin
         design = Design(units=(pilot.units,), repeats=pilot.repeats)
         if pilot.units_each < pilot.units:
             design = replace(design, units_each=pilot.units_each)
-    elif contrast:
-        raise UserError("--contrast chooses conditions of DATA, and no DATA was given")
-    if bank is not None:
+    elif contrast and protocol is None:
+        raise UserError(
+            "--contrast chooses conditions of DATA or of --protocol, and none was given"
+        )
+    if protocol is not None:
+        from analysis.planned_design import read_planned
+        from stimuli import read_units
+
+        planned = read_planned(protocol, contrast, read_units(bank) if bank else None)
+        if planned.units is None and units is None:
+            raise UserError(
+                "the protocol takes every main unit of its bank, and how many these are is in "
+                "the bank",
+                where=protocol,
+                remedy="Give --bank with the bank, or --units with their number.",
+            )
+        design = Design(
+            units=(planned.units,) if planned.units else design.units,
+            units_each=planned.units_each or None, same_units=planned.same_units,
+        )  # fmt: skip
+        origin = f"{planned.origin} {origin}"
+    if bank is not None and (protocol is None or machine is not None or _predicts(bank)):
         from analysis.machine_spread import read_spread
 
         spread = read_spread(bank, machine)
         observers = replace(observers, unit_sd=spread.unit_sd, unit_slope_sd=spread.unit_slope_sd)
         origin = f"{origin} {spread.origin}"
-    elif machine is not None:
+    elif machine is not None and bank is None:
         raise UserError("--machine names a prediction of --bank, and no bank was given")
     changed = Observers(
         _accuracies(accuracy) if accuracy is not None else observers.accuracy,
@@ -196,10 +229,10 @@ def power(
     )
     if changed != observers:
         observers = changed
-        origin = (
-            _GIVEN if data is None and bank is None else f"{origin} Changed on the command line."
-        )
-    design = Design(
+        plain = data is None and bank is None and protocol is None
+        origin = _GIVEN if plain else f"{origin} Changed on the command line."
+    design = replace(
+        design,
         participants=_numbers(participants, "--participants"),
         units=_numbers(units, "--units") if units else design.units,
         repeats=repeats or design.repeats,
@@ -229,6 +262,14 @@ def power(
         for sentence in answers_in_words(table, wanted):
             console.print(escape(sentence))
         console.print(f"Report: [bold]{escape(str(target / 'power.html'))}[/]")
+
+
+def _predicts(bank: Path) -> bool:
+    """Whether a bank holds answers of a machine."""
+    from stimuli import StimulusBank
+
+    with StimulusBank(bank) as opened:
+        return bool(opened.machine_names)
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

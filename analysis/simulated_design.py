@@ -30,14 +30,15 @@ class Observers:
     participant_sd, unit_sd : float
         Standard deviation of d' between participants and between units.
     participant_slope_sd, unit_slope_sd : float
-        That of the difference of the two conditions' d'.
+        That of the difference of the two conditions' d'. The spreads, too, are near the published
+        ones: those of the logistic mixed model of the primary comparison.
     """
 
     accuracy: tuple[float, float] = (0.820, 0.922)
     participant_sd: float = 0.10
     unit_sd: float = 0.75
-    participant_slope_sd: float = 0.0
-    unit_slope_sd: float = 0.0
+    participant_slope_sd: float = 0.30
+    unit_slope_sd: float = 0.55
 
     def d_primes(self) -> tuple[float, float]:
         """Middle d' of each condition.
@@ -69,6 +70,7 @@ def simulate(
     units: int,
     repeats: int = 1,
     units_each: int | None = None,
+    same_units: bool = True,
 ) -> Answers:
     """Simulate one experiment.
 
@@ -84,14 +86,21 @@ def simulate(
         Trials of each unit that a participant sees in each condition.
     units_each : int, optional
         Units that one participant sees, drawn for each; all by default.
+    same_units : bool
+        Whether they are the same in both conditions, or drawn for each by itself.
     """
     if units_each is None or units_each >= units:
         seen = np.tile(np.arange(units), (participants, 1))
+        seen = np.stack([seen, seen], axis=2)
     else:
-        seen = np.argsort(random.random((participants, units)), axis=1)[:, :units_each]
-    shape = (participants, seen.shape[1], 2, repeats)
+        drawn = [
+            np.argsort(random.random((participants, units)), axis=1)[:, :units_each]
+            for _ in range(1 if same_units else 2)
+        ]
+        seen = np.stack([drawn[0], drawn[-1]], axis=2)
+    shape = (*seen.shape, repeats)
     person = np.broadcast_to(np.arange(participants)[:, None, None, None], shape).ravel()
-    unit = np.broadcast_to(seen[:, :, None, None], shape).ravel()
+    unit = np.broadcast_to(seen[:, :, :, None], shape).ravel()
     second = np.broadcast_to(np.arange(2)[:, None], shape).ravel()
     sign = second - 0.5
     d = np.array(observers.d_primes())[second]

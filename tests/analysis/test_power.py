@@ -52,9 +52,18 @@ def test_a_participant_may_see_some_of_the_units_only() -> None:
     assert len(found.correct) == 6 * 5 * 2
 
 
+def test_units_may_be_drawn_for_each_condition() -> None:
+    found = simulate(np.random.default_rng(1), Observers(), 300, 20, units_each=5, same_units=False)
+    table = pd.DataFrame({"p": found.participant, "u": found.unit, "c": found.first})
+    assert set(table.groupby(["p", "c"])["u"].nunique()) == {5}
+    both = table.groupby(["p", "u"])["c"].nunique()
+    # Of five units drawn, each is among the other five with probability 1/4.
+    assert (both == 2).sum() / 300 == pytest.approx(1.25, abs=0.2)
+
+
 def test_t_over_participants_is_scipys_and_has_its_known_power() -> None:
     """Without spread between units the paired t's power follows from the noncentral t."""
-    observers = Observers((0.70, 0.80), 0.0, 0.0)
+    observers = Observers((0.70, 0.80), 0.0, 0.0, 0.0, 0.0)
     table = power_curve(
         observers, Design((10,), (30,)), tests=["t_paired"], simulations=1500, seed=2
     )
@@ -94,7 +103,10 @@ def test_undefined_experiments_count_as_not_found() -> None:
     )  # fmt: skip
     assert np.isnan(p_value_of(same, "t_paired"))
     table = power_curve(
-        Observers((0.999, 0.999), 0, 0), Design((2,), (2,)), tests=["t_paired"], simulations=30
+        Observers((0.999, 0.999), 0, 0, 0, 0),
+        Design((2,), (2,)),
+        tests=["t_paired"],
+        simulations=30,
     )
     assert table["undefined"].iloc[0] > 20
     assert table["rejected"].iloc[0] == 0
@@ -173,7 +185,7 @@ def test_command_writes_page_table_and_figure(
         (["--accuracy", "0.8"], "two proportions between 0 and 1"),
         (["--accuracy", "82,92"], "two proportions between 0 and 1"),
         (["--test", "anova"], 'does not know "anova"'),
-        (["--contrast", "a-b"], "no DATA was given"),
+        (["--contrast", "a-b"], "none was given"),
         (["/no/such/place"], "no such data folder"),
     ],
 )
