@@ -36,7 +36,9 @@ def test_posterior_agrees_with_the_likelihood() -> None:
     )  # fmt: skip
     plain = {row["test"]: row for row in mixed_test_rows(fit_models(trials))}
     rows = {row["test"]: row for row in bayes_rows(trials, 1)}
-    assert set(rows) == {"glmm_bayes", "lmm_log_rt_bayes", "lmm_confidence_bayes"}
+    assert set(rows) == {
+        "glmm_slopes_bayes", "glmm_bayes", "lmm_log_rt_bayes", "lmm_confidence_bayes",
+    }  # fmt: skip
     for name, row in rows.items():
         other = plain[name.removesuffix("_bayes")]
         width = other["ci_high"] - other["ci_low"]
