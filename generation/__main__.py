@@ -180,6 +180,14 @@ def build(
             rich_help_panel=_CLUSTER,
         ),
     ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that the shared disk may be away.",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = 120.0,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -217,7 +225,7 @@ def build(
     with (
         TerminalReporter(quiet=quiet, verbose=verbose) as reporter,
         choose_scheduler(
-            cluster, threads, workers, task_gpus, task_memory, reporter.say
+            cluster, threads, workers, task_gpus, task_memory, patience, reporter.say
         ) as scheduler,
     ):
         made = build_bank(

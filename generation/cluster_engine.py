@@ -71,7 +71,8 @@ class RayEngine:
             self.decoders = settings.decoders
         elif self.gpus and resources.get("GPU"):
             share = resources.get("CPU", 1.0) / resources["GPU"] * self.gpus
-            self.decoders = max(1, int(share))
+            # One is left over for merging.
+            self.decoders = max(1, int(share) - 1)
         else:
             self.decoders = 1
         # Called often by one worker, which holds the network: also where it has a GPU.

@@ -150,6 +150,7 @@ def choose_scheduler(
     decoders: int | None,
     gpus: float | None,
     memory: float | None,
+    patience: float,
     say: Callable[[str], None],
 ) -> contextlib.AbstractContextManager[Scheduler]:
     """Take the cluster that was asked for, else this process.
@@ -157,8 +158,8 @@ def choose_scheduler(
     Parameters
     ----------
     cluster : str, optional
-        See `generation.cluster_engine.ClusterSettings`, as for the next four.
-    threads, decoders, gpus, memory
+        See `generation.cluster_engine.ClusterSettings`, as for the next five.
+    threads, decoders, gpus, memory, patience
     say : callable
         Told what a person should know of the cluster.
     """
@@ -168,7 +169,5 @@ def choose_scheduler(
     from generation.cluster import OnCluster
     from generation.cluster_engine import ClusterSettings
 
-    settings = ClusterSettings(
-        cluster, threads=threads or 1, gpus=gpus, memory=memory, decoders=decoders
-    )
+    settings = ClusterSettings(cluster, threads or 1, gpus, memory, decoders, patience=patience)
     return OnCluster(settings, say)

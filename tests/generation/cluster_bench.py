@@ -58,6 +58,8 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "COLUMNS": "200",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray lets its workers wait for everything else; tests need not.
+    "RAY_worker_niceness": "0",
 }
 
 
@@ -73,7 +75,7 @@ def make_recipe(
 
 
 def start_build(
-    recipe: Path, out: Path, cluster: str | None = None, **more: str
+    recipe: Path, out: Path, cluster: str | None = None, *options: str, **more: str
 ) -> subprocess.Popen[str]:
     """Begin a build in a process, and process group, of its own."""
     arguments = ["build", str(recipe), "--out", str(out), "--threads", "1"]
@@ -83,7 +85,7 @@ def start_build(
             "-m",
             "generation",
             *arguments,
-            *(["--cluster", cluster] if cluster else []),
+            *(["--cluster", cluster, *options] if cluster else []),
         ],
         cwd=recipe.parent,
         env={**os.environ, **_ENVIRONMENT, **more},
