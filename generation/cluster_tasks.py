@@ -98,6 +98,12 @@ def perform(work: Callable[..., Done], bench: Bench, *arguments: Any) -> Outcome
         if error.__cause__ is not None and is_out_of_memory(error.__cause__):
             return Lost(f"memory ran out: {error.problem}")
         return Failed(error.problem, error.where, error.remedy)
+    except OSError as error:
+        return Failed(
+            f"a worker cannot go on ({error.strerror or error})",
+            str(error.filename or bench.folder),
+            "Mend it and give the command again: what was finished is kept.",
+        )
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
