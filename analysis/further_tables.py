@@ -118,8 +118,8 @@ def model_table(estimates: pd.DataFrame, tests: pd.DataFrame, names: list[str]) 
             ]
         )
     return Table(
-        ["Model", "Contrast", "Effect [95 %]", "Test", "p", "SD of participants (slope)",
-         "SD of units (slope)", "trials"],
+        ["Model", "Contrast", "Effect [95 %]", "Test", "p", "Participants (slope)",
+         "Units (slope)", "trials"],
         rows,
     )  # fmt: skip
 
