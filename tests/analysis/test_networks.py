@@ -101,7 +101,7 @@ def test_without_a_difference_one_in_twenty_is_found() -> None:
         tests = compare_networks(made, "demo", bootstrap=1, seed=1).tests
         own = tests[(tests["test"] == "kruskal_wallis") & (tests["condition"] == "natural")]
         rejected += int(own["p"].iloc[0] < 0.05)
-    # Binomial: 9 or more of 60 at 5 % has a probability of .004.
+    # Binomial: 9 or more of 60 at 5 % has a probability of .003.
     assert rejected < 9
 
 
