@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
@@ -37,6 +38,9 @@ def require_bambi() -> Any:
             f"--bayes needs bambi, which cannot be imported ({error})",
             remedy="Install it with: pip install 'exemplary-lab[bayes]'",
         ) from error
+    # Both announce every model on the terminal.
+    for name in ("bambi", "pymc"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     return bambi
 
 

@@ -20,6 +20,8 @@ _AGREEMENT = ("agreement", "cohen_kappa", "krippendorff_alpha")
 _MODELS = tuple(name for name, *_ in MODELS)
 _TOLD = ("not ", "slopes against", "singular", "the optimiser")
 """How those parts of a model's note begin that are told below the table."""
+_LITTLE = 0.05
+"""Standard deviations in log odds that move a proportion by about one percentage point."""
 
 
 def further_context(
@@ -161,6 +163,11 @@ def primary_sentence(estimates: pd.DataFrame, tests: pd.DataFrame, names: list[s
         f"standard deviations {number(units)} between units and {number(people)} between "
         "participants, on the scale of log odds"
     )
+    if max(units, people) < _LITTLE:
+        return sentence + (
+            f"Neither units nor participants were found to differ to speak of ({spreads}); the "
+            "model counts both as samples all the same."
+        )
     if units > people:
         return sentence + (
             f"Units differ more than participants do ({spreads}), so a test over participants "

@@ -98,7 +98,11 @@ def test_without_a_model_the_papers_test_stays_primary() -> None:
 
 @pytest.mark.parametrize(
     ("person", "unit", "words"),
-    [(0.0, 1.2, "Units differ more"), (1.2, 0.0, "Participants differ at least as much")],
+    [
+        (0.0, 1.2, "Units differ more"),
+        (1.2, 0.0, "Participants differ at least as much"),
+        (0.0, 0.0, "Neither units nor participants"),
+    ],
 )
 def test_says_what_differs_more(person: float, unit: float, words: str) -> None:
     trials = answers(
