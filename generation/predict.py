@@ -136,7 +136,7 @@ def predict(
         # The next units are judged by this one's references, and soon are this one themselves:
         # what was seen of them can be kept.
         group = [int(order[(place + k) % len(order)]) for k in range(others + 1)]
-        for condition, batch, found in _judge(bank, similarity, [units[u] for u in group]):
+        for condition, batch, found in judge(bank, similarity, [units[u] for u in group]):
             values = decide(found)
             decision[row, batch, condition] = values[0]
             right[group[1:], batch, condition] += _share_right(values[1:])
@@ -163,7 +163,7 @@ def predict(
     return Predicted(prediction, int(np.isfinite(decision).sum()), seconds)
 
 
-def _judge(
+def judge(
     bank: StimulusBank, similarity: Similarity, group: Sequence[str]
 ) -> Iterator[tuple[int, int, Distances]]:
     """Give distances of a group's queries to its first unit's references, trial by trial.

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from generation.build import choose_device
 from generation.module_factories import find_callable
 from generation.networks import load_network
+from generation.scheduling import choose_device
 from generation.similarity import (
     EmbeddedDistances,
     Images,

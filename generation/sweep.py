@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from generation.build import Built, build
 from generation.networks import network_spec
 from generation.recipe import RECIPES, Recipe
 from generation.reporter import Reporter
+from generation.scheduling import Here, Scheduler
 from generation.sweep_settings import Sweep, SweepNetwork
 from generation.sweep_units import draw_over_depth
 from generation.toml_text import toml_text
@@ -19,6 +21,8 @@ from house.names import find_embedded
 from house.tables import read_toml, validate
 from stimuli import StimulusBank
 from stimuli.merge import Part, merge_banks
+
+Schedule = Callable[[Callable[[str], None]], AbstractContextManager[Scheduler]]
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def run_sweep(
     replace: bool = False,
     workers: int | None = None,
     only: Sequence[str] = (),
+    schedule: Schedule = lambda _: nullcontext(Here()),
 ) -> Swept:
     """Build the bank of every network, and merge them.
 
@@ -118,6 +123,8 @@ def run_sweep(
         See `build`.
     only : sequence of str
         Labels; the others are left for later, and nothing is merged.
+    schedule : callable
+        Given whom to tell, gives a context whose value makes the parts of one network's bank.
 
     Returns
     -------
@@ -138,7 +145,9 @@ def run_sweep(
             continue
         with reporter(network.called) as told:
             swept.outcomes.append(
-                _build_one(sweep, network, base, str(path), folder, told, replace, workers)
+                _build_one(
+                    sweep, network, base, str(path), folder, told, replace, workers, schedule
+                )
             )
     if sweep.merge and not swept.failed and not only and len(sweep.networks) > 1:
         swept.merged = folder / f"{sweep.name}.h5"
@@ -155,12 +164,23 @@ def _build_one(
     reporter: Reporter,
     replace: bool,
     workers: int | None,
+    schedule: Schedule,
 ) -> Outcome:
     out = folder / f"{network.called}.h5"
     try:
         recipe, text = recipe_of(sweep, network, base, where)
         spec = network_spec(recipe.network)
-        built = build(recipe, spec, text, out, reporter, replace=replace, workers=workers)
+        with schedule(reporter.say) as scheduler:
+            built = build(
+                recipe,
+                spec,
+                text,
+                out,
+                reporter,
+                replace=replace,
+                workers=workers,
+                scheduler=scheduler,
+            )
     except UserError as error:
         return Outcome(network.called, out, problem=str(error))
     # A network of a user's own may raise anything; the others are worth their banks all the same.

@@ -12,6 +12,9 @@ from house.cli import console, messages
 from house.errors import UserError
 from house.places import banks_directory
 
+# Seconds that a shared disk may be away, as for `build`.
+_PATIENCE = 120.0
+
 
 def sweep(
     settings: Annotated[
@@ -45,6 +48,22 @@ def sweep(
             show_default="1; all cores beside a GPU",
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|ADDRESS|local[:N]",
+            help="Have the work of each network done by a Ray cluster; see `build`.",
+            show_default="this process does it",
+        ),
+    ] = None,
+    task_gpus: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="GPUs of a task on the cluster; may be a part of one.",
+            show_default="1 where there are any",
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show results and errors only.")
     ] = False,
@@ -57,6 +76,7 @@ def sweep(
     import torch
 
     from generation.reporting import TerminalReporter
+    from generation.scheduling import choose_scheduler
     from generation.sweep import run_sweep
     from generation.sweep_settings import load_sweep
     from house.names import nearest
@@ -80,7 +100,15 @@ def sweep(
 
     folder = out or banks_directory() / model.name
     swept = run_sweep(
-        model, folder, reporter, replace=force, workers=workers, only=tuple(only or ())
+        model,
+        folder,
+        reporter,
+        replace=force,
+        workers=workers,
+        only=tuple(only or ()),
+        schedule=lambda say: choose_scheduler(
+            cluster, threads, workers, task_gpus, None, _PATIENCE, say
+        ),
     )
     for outcome in swept.outcomes:
         if outcome.built is not None:

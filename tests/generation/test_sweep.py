@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from generation.units import select
 from house.errors import UserError
 from house.tables import validate
 from stimuli import StimulusBank
-from tests.generation.conftest import run_generation
+from tests.generation.conftest import ROOT, run_generation
 
 MODULE = """
 import torch
@@ -90,6 +93,30 @@ def test_one_that_fails_stops_no_other_and_the_rest_is_kept(
     verified = run_generation("verify", out / "two.h5", "--sample", "6", **place)
     assert verified.returncode == 0, verified.stderr
     assert "48 images measured again, 0 differ" in verified.stdout
+
+
+@pytest.mark.slow
+def test_a_cluster_makes_the_same_banks(recipe_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    sweep = write(tmp_path, recipe_file, "small")
+    found = []
+    for name, more in (("here", []), ("cluster", ["--cluster", "local:2"])):
+        out = tmp_path / name
+        command = [sys.executable, "-m", "generation", "sweep", sweep, "--out", out, *more]
+        done = subprocess.run(
+            list(map(str, command)),
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            # A cluster is started for each network.
+            timeout=500,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        with StimulusBank(out / "two.h5") as bank:
+            found.append(bank.content_sha256)
+    assert found[0] == found[1]
 
 
 def test_a_sweeps_recipe_gives_its_units_again(recipe_file: Path, tmp_path: Path) -> None:
