@@ -67,6 +67,13 @@ class MachineChoice:
     noise: float | None = None
 
 
+def recorded_choice(choice: MachineChoice, record: dict[str, Any] | None) -> MachineChoice:
+    """Give what a session was begun with, where it goes on; `record` is what `describe` gave."""
+    if not record or record.get("name") != MachineObserver.name:
+        return choice
+    return MachineChoice(choice.bank, record["prediction"], record["parameters"]["noise"])
+
+
 class MachineObserver(_Seeded):
     """Chooses by the sign of a noisy decision variable; the larger it is the surer and faster.
 

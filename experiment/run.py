@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import Any
 
 from experiment.apparatus import Apparatus, open_apparatus
 from experiment.display import Display, require_display
-from experiment.machine_observer import MachineChoice
+from experiment.machine_observer import MachineChoice, recorded_choice
 from experiment.opening import Chosen, choose_session, now_utc
 from experiment.options import Options
 from experiment.preflight import (
@@ -87,6 +87,8 @@ def run_session(options: Options, offer: Callable[[SessionFolder], bool] | None 
             stack.enter_context(chosen.folder.lock())
             checks[1] = check_same_bank(chosen.plan, bank)
             settle(checks, rehearsal=rehearsal)
+        if chosen.resumed:
+            options = _as_begun(options, chosen.info.observer)
         apparatus = open_apparatus(options, chosen.plan, chosen.protocol, stack)
         checks += apparatus.checks(chosen.protocol)
         warnings = settle(checks, rehearsal=rehearsal)
@@ -97,6 +99,13 @@ def run_session(options: Options, offer: Callable[[SessionFolder], bool] | None 
             stack.enter_context(folder.lock())
         records = [check.record() for check in checks]
         return _walk(options, chosen, folder, bank, apparatus, records, warnings)
+
+
+def _as_begun(options: Options, observer: dict[str, Any] | None) -> Options:
+    """Let a machine that goes on answer by the prediction and the noise that it began with."""
+    choice = MachineChoice(options.bank, options.machine, options.noise)
+    begun = recorded_choice(choice, observer)
+    return replace(options, machine=begun.name, noise=begun.noise)
 
 
 def create_session(data: DataFolder, chosen: Chosen) -> SessionFolder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,11 @@ from experiment.machine_observer import (
     MachineParameters,
     machine_observer,
 )
+from experiment.observers import Answer
+from experiment.options import Options
 from experiment.protocol import Protocol
 from experiment.replay import named_observer
+from experiment.run import run_session
 from experiment.simulation import simulate
 from house.errors import UserError
 from participants import PlannedTrial
@@ -125,6 +129,34 @@ def test_a_new_prediction_in_the_same_bank_is_read(predicted: Path, bank: BankSn
     add_machine(predicted, prediction(bank, seed=9), replace=True)
     after = machine_observer(MachineChoice(predicted), 0, 1)._prediction
     assert (before.decision != after.decision).any()
+
+
+def test_a_session_goes_on_with_the_noise_that_it_began_with(
+    predicted: Path, bank: BankSnapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    begun = Options(
+        "demo", predicted, data, 1, observer="machine", window=False, noise=0.0, rehearsal=True
+    )
+    answer = MachineObserver.answer
+
+    def tired(self: MachineObserver, trial: PlannedTrial) -> Answer:
+        if trial.trial == 12:
+            raise KeyboardInterrupt
+        return answer(self, trial)
+
+    monkeypatch.setattr(MachineObserver, "answer", tired)
+    with pytest.raises(KeyboardInterrupt):
+        run_session(begun)
+    monkeypatch.setattr(MachineObserver, "answer", answer)
+    add_machine(predicted, prediction(bank, seed=5, name="another"))
+    # With two predictions in the bank now, and another noise on the command line.
+    resumed = run_session(replace(begun, resume=True, noise=3.0)).folder
+    whole = run_session(replace(begun, data=tmp_path / "whole", machine="lab")).folder
+    told = ("trial", "choice", "confidence")
+    assert [[row[k] for k in told] for row in resumed.rows()] == [
+        [row[k] for k in told] for row in whole.rows()
+    ]
 
 
 def test_what_is_missing_or_makes_no_sense_is_told(
