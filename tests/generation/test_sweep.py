@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,39 @@ def test_one_that_fails_stops_no_other_and_the_rest_is_kept(
     verified = run_generation("verify", out / "two.h5", "--sample", "6", **place)
     assert verified.returncode == 0, verified.stderr
     assert "48 images measured again, 0 differ" in verified.stdout
+
+
+@pytest.mark.slow
+def test_killed_in_the_second_network_it_goes_on_there(recipe_file: Path, tmp_path: Path) -> None:
+    place = {"PYTHONPATH": str(tmp_path)}
+    sweep = write(tmp_path, recipe_file, "small")
+    text = sweep.read_text(encoding="utf-8")
+    # Long enough to be met in the middle.
+    recipe_file.write_text(
+        recipe_file.read_text(encoding="utf-8").replace("steps = 6", "steps = 60"), encoding="utf-8"
+    )
+    assert text.index("squeezenet") < text.index("lab")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run_generation("sweep", sweep, "--out", whole, "--quiet", **place).returncode == 0
+    running = subprocess.Popen(
+        [sys.executable, "-m", "generation", "sweep", str(sweep), "--out", str(broken), "--quiet"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **place},
+    )
+    work = broken / "lab.h5.work"
+    deadline = time.monotonic() + 300
+    while not work.exists() and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    running.kill()
+    assert running.wait() == -signal.SIGKILL
+    first = (broken / "squeezenet1_1.h5").stat().st_mtime_ns
+    assert not (broken / "lab.h5").exists()
+    done = run_generation("sweep", sweep, "--out", broken, "--quiet", **place)
+    assert done.returncode == 0, done.stderr
+    assert (broken / "squeezenet1_1.h5").stat().st_mtime_ns == first
+    assert not work.exists()
+    with StimulusBank(whole / "two.h5") as a, StimulusBank(broken / "two.h5") as b:
+        assert a.content_sha256 == b.content_sha256
 
 
 @pytest.mark.slow
