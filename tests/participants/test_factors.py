@@ -30,10 +30,7 @@ def test_texts_and_numbers_find_their_level() -> None:
 def test_neighbouring_ranges_part_the_numbers(cuts: list[int]) -> None:
     """Every number from the first to the last cut has exactly the level whose range holds it."""
     ends = sorted(cuts)
-    levels = {
-        f"level {i}": (f"{low}-{high - 1}",)
-        for i, (low, high) in enumerate(pairwise(ends))
-    }
+    levels = {f"level {i}": (f"{low}-{high - 1}",) for i, (low, high) in enumerate(pairwise(ends))}
     if len(levels) < 2:
         return
     reader = Factor(column="batch", levels=levels).reader()
