@@ -66,7 +66,7 @@ def test_tests_are_those_of_pingouin(trials: pd.DataFrame) -> None:
         np.testing.assert_allclose(pairs["p_holm"], known["p_corr"].astype(float), rtol=1e-6)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=8))
 def test_holms_correction_is_that_of_statsmodels(values: list[float]) -> None:
     p = np.array(values)
