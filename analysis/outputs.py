@@ -120,6 +120,8 @@ def write_report(
                 }
                 for found in results
             },
+            "factors": {found.label: dict(found.factors) for found in results},
+            "contrasts": {label: list(pair) for label, pair in dataset.contrasts.items()},
             "statements": dataset.statements,
             "notes": dataset.notes,
             "sources": dataset.sources,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,9 @@ def test_report_shows_them(lab: Dataset, results: Results, tmp_path: Path) -> No
     old.touch()
     write_report(lab, tmp_path, bootstrap=0)
     page = (tmp_path / "report.html").read_text()
+    facts = json.loads((tmp_path / "numbers.json").read_text())
+    assert facts["factors"]["ours"]["depth"] == "layer"
+    assert facts["contrasts"] == {"ours": ["sharp", "blurred-twice"]}
     for text in ("Accuracy by amount", "Accuracy by training", "late − early",
                  "trained − untrained", "blurred-twice against sharp"):  # fmt: skip
         assert text in page, text
