@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from stimuli.schema import network_of
+
 TRIAL_SETS = ("all", "correct", "incorrect", "catch", "practice", "repeated")
 """Sets of trials; "all" means main trials that are not catch trials."""
 
@@ -71,7 +73,10 @@ def ordered(levels: Iterable[object], factor: str) -> list[str]:
     if isinstance(levels, pd.Categorical) and levels.ordered:
         present = {str(level) for level in levels if not pd.isna(level)}
         return [str(level) for level in levels.categories if str(level) in present]
-    names = sorted({str(level) for level in levels}, key=_natural_key)
+    # Layers and units of several networks stay together by network.
+    names = sorted(
+        {str(x) for x in levels}, key=lambda name: (network_of(name), _natural_key(name))
+    )
     fixed = _FIXED_ORDERS.get(factor, ())
     first = [name for name in fixed if name in names]
     return first + [name for name in names if name not in first]

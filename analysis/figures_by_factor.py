@@ -12,6 +12,7 @@ from analysis.cells import conditions, ordered, shown_levels
 from analysis.figures_by_condition import pick
 from analysis.style import INK, Picture, colour, finish, marker, new_figure
 from analysis.words import count, listed
+from stimuli.schema import network_of
 
 _WORDS = {
     "layer": "layer", "branch": "branch of the module", "expertise": "expertise",
@@ -63,7 +64,7 @@ def times_and_confidence(
             for i, name in enumerate(names):
                 rows = table[table["condition"] == name].set_index("level").reindex(levels)
                 x = np.arange(len(levels)) + (i - (len(names) - 1) / 2) * 0.16
-                _points(axes, x, rows, name, i, "-" if factor in _JOINED else "")
+                _points(axes, x, rows, name, i, _line(factor, levels))
             axes.set_ylabel(label)
             if label == "Confidence":
                 axes.set_ylim(0.9, 3.1)
@@ -149,7 +150,7 @@ def _factor(
     for i, name in enumerate(names):
         rows = table[table["condition"] == name].set_index("level").reindex(levels)
         x = np.arange(len(levels)) + (i * step - width / 2 if len(names) > 1 else 0)
-        _points(axes, x, rows, name, i, "-" if factor in _JOINED else "")
+        _points(axes, x, rows, name, i, _line(factor, levels))
     axes.axhline(0.5, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1)
     axes.set_xticks(range(len(levels)), levels, rotation=0 if _short(levels) else 35,
                     ha="center" if _short(levels) else "right")  # fmt: skip
@@ -163,6 +164,12 @@ def _factor(
         f"have the same value they have no length. The dashed line is chance.{more}",
         f"{title}, one line a condition, with error bars.",
     )  # fmt: skip
+
+
+def _line(factor: str, levels: list[str]) -> str:
+    """Join levels that have an order; layers of different networks have none."""
+    several = len({network_of(level) for level in levels}) > 1
+    return "-" if factor in _JOINED and not several else ""
 
 
 def _short(levels: list[str]) -> bool:

@@ -62,7 +62,7 @@ def predict(
     It says which of the two queries looks more like the maximal than like the minimal references,
     for every unit, batch, condition and scheme, and writes its decision variables into the bank.
     The bank's content and its checksum stay the same. Prints how often it is right, and how often
-    with the references of other units, which tells nothing about this one.
+    with the references of other units, which should tell little about this one.
     """
     import torch
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
+from analysis.cells import ordered
 from analysis.networks import compare_networks, holm, networks_in
 from tests.analysis.builders import session_rows
 
@@ -115,6 +116,14 @@ def test_order_of_conditions_and_missing_networks() -> None:
     sure = compare_networks(table({n: np.ones(4) for n in NAMES}), "demo", bootstrap=9, seed=1)
     assert set(sure.tests["note"]) == {"all units have the same accuracy"}
     assert sure.tests["p"].isna().all()
+
+
+def test_layers_are_ordered_network_by_network() -> None:
+    names = ["fire10@b", "fire9@b", "fire2@b", "conv1@a", "conv2@b"]
+    assert ordered(names, "layer") == ["conv1@a", "conv2@b", "fire2@b", "fire9@b", "fire10@b"]
+    assert ordered([n.partition("@")[0] for n in names], "layer") == [
+        "conv1", "conv2", "fire2", "fire9", "fire10",
+    ]  # fmt: skip
 
 
 def test_units_of_one_network_are_no_networks() -> None:
