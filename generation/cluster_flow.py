@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any, Protocol
 
 from generation.cluster_tasks import Done, Failed, Lost, Outcome
 from house.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -102,6 +105,8 @@ def flow(
             if isinstance(outcome, Failed):
                 raise UserError(outcome.problem, where=outcome.where, remedy=outcome.remedy)
             if isinstance(outcome, Lost):
+                if outcome.details:
+                    _log.debug("%s: %s", task.name, outcome.details)
                 again.append(_lose(task, outcome.reason, retries, say))
                 continue
             for text in outcome.said:

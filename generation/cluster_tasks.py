@@ -5,9 +5,11 @@ Results go to the work folder, which all machines share; only figures and senten
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,33 +83,56 @@ class Failed:
 
 @dataclass(frozen=True)
 class Lost:
-    """A task that may be tried again."""
+    """A task that may be tried again; `details` are for those who look for a mistake."""
 
     reason: str
+    details: str = ""
 
 
 Outcome = Done | Failed | Lost
 
+_unfit = False
+
 
 def perform(work: Callable[..., Done], bench: Bench, *arguments: Any) -> Outcome:
-    """Do a task in this process; failures that a person can mend come back as such."""
+    """Do a task in this process; failures that a person can mend come back as such.
+
+    After any other failure, which may have left the process or its GPU unfit, the process ends
+    when it is given the next task.
+    """
+    global _unfit
+    if _unfit:
+        os._exit(1)
     try:
         _settle(bench)
         return work(bench, *arguments)
     except UserError as error:
-        if error.__cause__ is not None and is_out_of_memory(error.__cause__):
+        if _short_of_memory(error.__cause__):
+            _unfit = True
             return Lost(f"memory ran out: {error.problem}")
         return Failed(error.problem, error.where, error.remedy)
     except OSError as error:
+        if _short_of_memory(error):
+            _unfit = True
+            return Lost("memory ran out")
         return Failed(
             f"a worker cannot go on ({error.strerror or error})",
             str(error.filename or bench.folder),
             "Mend it and give the command again: what was finished is kept.",
         )
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return Lost("memory ran out")
+    except Exception as error:
+        _unfit = True
+        if _short_of_memory(error):
+            return Lost("memory ran out")
+        text = (str(error).strip().splitlines() or [""])[0]
+        return Lost(f"{type(error).__name__}: {text}", traceback.format_exc())
+
+
+def _short_of_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out, as torch, Python or the system say it."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return error is not None and is_out_of_memory(error)
 
 
 def _settle(bench: Bench) -> None:
@@ -122,7 +147,16 @@ def _settle(bench: Bench) -> None:
         except OSError as error:
             # Where there is no job yet, the folder is not known to have been there.
             waited = time.monotonic() - begun
-            if bench.job is None or error.errno not in AWAY or waited > bench.patience:
+            gone = bench.job is not None and error.errno in AWAY
+            if gone and waited > bench.patience:
+                raise UserError(
+                    "the folder where the command was given has been away for "
+                    f"{bench.patience:.0f} s",
+                    where=bench.folder,
+                    remedy="Bring its disk back and give the command again: what was finished "
+                    "is kept.",
+                ) from error
+            if not gone:
                 raise UserError(
                     "a worker cannot enter the folder where the command was given "
                     f"({error.strerror})",

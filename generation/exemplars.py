@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from generation.networks import Network
 from generation.photographs import START, Pass, Pool, chain
 from generation.shard_plan import Span, tile
 from house.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,7 @@ class Unfinished:
             try:
                 self._absorb(shards.load(span))
             except (Damaged, KeyError, ValueError):
+                _log.warning("the shard of photographs %d to %d was damaged", *span)
                 shards.discard(span)
                 following = span.last
                 break
