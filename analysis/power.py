@@ -24,7 +24,7 @@ units."""
 class Design:
     """What is simulated: see `simulated_design.simulate`."""
 
-    participants: tuple[int, ...] = (4, 6, 8, 12, 16, 24)
+    participants: tuple[int, ...] = (6, 8, 12, 16, 24, 32)
     units: tuple[int, ...] = (20, 45)
     repeats: int = 1
     units_each: int | None = None

@@ -46,7 +46,7 @@ def power(
     ] = None,
     participants: Annotated[
         str, typer.Option("--participants", help="Numbers of participants to try.")
-    ] = "4,6,8,12,16,24",
+    ] = "6,8,12,16,24,32",
     units: Annotated[
         str | None,
         typer.Option(
