@@ -44,7 +44,7 @@ TESTS = {
     "glmm_slopes": "Logistic mixed model",
     "lmm_log_rt": "Mixed model of log time",
     "lmm_confidence": "Mixed model of confidence",
-    "glmm_bayes": "Logistic mixed model, no slopes, posterior",
+    "glmm_bayes": "Posterior, no slopes",
     "glmm_slopes_bayes": "Logistic mixed model, posterior",
     "lmm_log_rt_bayes": "Mixed model of log time, posterior",
     "lmm_confidence_bayes": "Mixed model of confidence, posterior",
