@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -240,21 +239,35 @@ def test_the_kernel_kills_a_worker_that_is_out_of_memory(case: Case, tight: Path
     assert "is done again, because its worker died" in output
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others are Linux's")
+# A first layer that, once it is told to, wants more memory than its process may have.
+HUNGRY = """
+import resource
+from pathlib import Path
+
+class Hungry(nn.Conv2d):
+    def forward(self, x):
+        if Path("hungry").exists():
+            used = 4096 * int(Path("/proc/self/statm").read_text().split()[0])
+            _, most = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20), most))
+            torch.zeros(1 << 30, dtype=torch.uint8)
+        return super().forward(x)
+
+nn.Conv2d = Hungry
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit of memory that Linux keeps")
 def test_workers_without_memory_end_the_job_with_a_sentence(case: Case) -> None:
+    network = case.disk / "tinynet.py"
+    text = network.read_text(encoding="utf-8")
+    place = text.index("def build_model")
+    network.write_text(text[:place] + HUNGRY + text[place:], encoding="utf-8")
     process = case.start(ONE)
-    wait_for(lambda: len(case.units()) >= 1, process)
-    limited = set()
-    while process.poll() is None:
-        for pid in workers_of(process):
-            if pid not in limited:
-                try:
-                    resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
-                except ProcessLookupError:
-                    continue
-                limited.add(pid)
-        time.sleep(0.02)
-    fails(process, "lost 4 times, at last because")
+    wait_for(case.units, process)
+    (case.disk / "hungry").touch()
+    fails(process, "lost 4 times, at last because memory ran out")
+    (case.disk / "hungry").unlink()
     case.finish(1, None)
 
 
@@ -311,8 +324,9 @@ def test_shards_are_damaged_while_nobody_looks(case: Case, which: str) -> None:
     wait_for(lambda: len(case.shards()) >= 4, process)
     end(process, signal.SIGKILL)
     shards = sorted(case.shards().items())
-    assert len(shards) >= 3
-    victims = {"middle": shards[1:2], "all": shards}[which]
+    # Some may be merged already.
+    assert shards
+    victims = {"middle": shards[len(shards) // 2 :][:1], "all": shards}[which]
     for _, path in victims:
         data = bytearray(path.read_bytes())
         middle = len(data) // 2
