@@ -8,13 +8,22 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from generation.arguments import (
+    PATIENCE,
+    ClusterOption,
+    ForceOption,
+    PatienceOption,
+    QuietOption,
+    TaskGpusOption,
+    TaskMemoryOption,
+    ThreadsOption,
+    VerboseOption,
+    WorkersOption,
+)
 from house.cli import console
 from house.places import banks_directory
 
 _CHANGES = "Changes of the recipe"
-_CLUSTER = "On a cluster"
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show results and errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show details of the work.")]
 
 
 def build(
@@ -25,23 +34,9 @@ def build(
         Path | None,
         typer.Option(help="The bank to write.", show_default="RECIPE.h5 among the banks"),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a bank that was made otherwise.")
-    ] = False,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Processor threads.", show_default="all cores; on a cluster 1 a task"
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Threads that decode photographs ahead.",
-            show_default="1; all cores beside a GPU",
-        ),
-    ] = None,
+    force: ForceOption = False,
+    threads: ThreadsOption = None,
+    workers: WorkersOption = None,
     network: Annotated[
         str | None,
         typer.Option(
@@ -130,44 +125,12 @@ def build(
             rich_help_panel=_CHANGES,
         ),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|ADDRESS|local[:N]",
-            help="Have the work done by a Ray cluster: the one of this machine, one at an "
-            "address, or N workers here.",
-            show_default="this process does it",
-            rich_help_panel=_CLUSTER,
-        ),
-    ] = None,
-    task_gpus: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            help="GPUs of a task; may be a part of one.",
-            show_default="1 where there are any",
-            rich_help_panel=_CLUSTER,
-        ),
-    ] = None,
-    task_memory: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            help="Gigabytes of memory set aside for a task.",
-            show_default="none",
-            rich_help_panel=_CLUSTER,
-        ),
-    ] = None,
-    patience: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            help="Seconds that the shared disk may be away.",
-            rich_help_panel=_CLUSTER,
-        ),
-    ] = 120.0,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    cluster: ClusterOption = None,
+    task_gpus: TaskGpusOption = None,
+    task_memory: TaskMemoryOption = None,
+    patience: PatienceOption = PATIENCE,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Build a bank from a recipe.
 

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from generation.arguments import QuietOption
 from house.cli import console, progress
 from house.errors import UserError
 from house.places import banks_directory
@@ -53,9 +54,7 @@ def predict(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a prediction of the same name.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show results and errors only.")
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Let a machine answer every trial of a bank: before any participant is paid.
 

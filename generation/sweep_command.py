@@ -8,12 +8,20 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from generation.arguments import (
+    PATIENCE,
+    ClusterOption,
+    ForceOption,
+    PatienceOption,
+    QuietOption,
+    TaskGpusOption,
+    TaskMemoryOption,
+    ThreadsOption,
+    WorkersOption,
+)
 from house.cli import console, messages
 from house.errors import UserError
 from house.places import banks_directory
-
-# Seconds that a shared disk may be away, as for `build`.
-_PATIENCE = 120.0
 
 
 def sweep(
@@ -33,40 +41,14 @@ def sweep(
         list[str] | None,
         typer.Option(metavar="LABEL", help="Build this network only; may be given several times."),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace banks that were made otherwise.")
-    ] = False,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processor threads.", show_default="all cores"),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Threads that decode photographs ahead.",
-            show_default="1; all cores beside a GPU",
-        ),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|ADDRESS|local[:N]",
-            help="Have the work of each network done by a Ray cluster; see `build`.",
-            show_default="this process does it",
-        ),
-    ] = None,
-    task_gpus: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            help="GPUs of a task on the cluster; may be a part of one.",
-            show_default="1 where there are any",
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show results and errors only.")
-    ] = False,
+    force: ForceOption = False,
+    threads: ThreadsOption = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
+    task_gpus: TaskGpusOption = None,
+    task_memory: TaskMemoryOption = None,
+    patience: PatienceOption = PATIENCE,
+    quiet: QuietOption = False,
 ) -> None:
     """Build one bank a network, with units drawn evenly over its depth, then one bank of all.
 
@@ -107,7 +89,7 @@ def sweep(
         workers=workers,
         only=tuple(only or ()),
         schedule=lambda say: choose_scheduler(
-            cluster, threads, workers, task_gpus, None, _PATIENCE, say
+            cluster, threads, workers, task_gpus, task_memory, patience, say
         ),
     )
     for outcome in swept.outcomes:
