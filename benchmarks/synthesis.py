@@ -51,6 +51,7 @@ DEPTHS = {
     "squeezenet1_1": ("fire2", "fire4", "fire6", "fire9"),
 }
 CHANNEL = 7
+WARM_UP = 3
 
 
 @dataclass
@@ -196,8 +197,12 @@ def run_lucent(
 
 
 def middle(clocks: list[Clock]) -> tuple[float, float]:
-    """Median CPU and wall milliseconds a step, the first of each run left out."""
-    steps = np.concatenate([clock.steps()[1:] for clock in clocks])
+    """Median CPU and wall milliseconds a step, the first of each run left out.
+
+    Steps differ in size, and until each size was met memory is still being taken: thousands of
+    steps follow in earnest.
+    """
+    steps = np.concatenate([clock.steps()[WARM_UP:] for clock in clocks])
     cpu, wall = np.median(steps, axis=0) * 1e3
     return float(cpu), float(wall)
 
@@ -267,7 +272,7 @@ def main() -> None:
     parser.add_argument("--network", choices=list(DEPTHS), default="inception_v1")
     parser.add_argument("--layers", nargs="+", help="four from early to late by default")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=9, help="three of them to warm up")
     parser.add_argument("--activation", type=int, default=0, help="compare after so many steps")
     parser.add_argument("--channels", type=int, nargs="+", default=[CHANNEL])
     parser.add_argument("--diversity", type=float, default=DIVERSITY)
