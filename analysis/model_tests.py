@@ -13,7 +13,8 @@ from scipy import stats
 
 from analysis.cells import conditions, ordered, trial_set
 from analysis.intervals import NAN
-from analysis.mixed_models import Floats, MixedFit, fit_contrast, wald
+from analysis.many_fits import fit_all
+from analysis.mixed_models import Floats, MixedFit, wald
 from analysis.words import listed
 
 MODELS = (
@@ -74,27 +75,37 @@ def fit_models(trials: pd.DataFrame, factors: Iterable[str] = ()) -> list[Model]
     main = main[main["unit_code"] >= 0]
     pairs = list(combinations(conditions(trials), 2))
     condition = main["condition"].astype(str)
-    found = []
+    jobs: list[dict[str, Any]] = []
+    asked = []
     for first, second in pairs:
         part = main[condition.isin([first, second])]
-        fits: dict[str, MixedFit | str] = {}
-        own = []
         for test, measure, column, slopes in MODELS:
             data, note = usable(part, measure, column)
-            fits[test] = fit_contrast(
-                values_of(data, measure, column),
-                (data["condition"].astype(str) == first).to_numpy(),
-                data["participant_code"].to_numpy(),
-                data["unit_code"].to_numpy(),
-                logistic=measure == "accuracy",
-                slopes=slopes,
-                covariates=_covariates(data, (*_COVARIATES, *factors)),
+            jobs.append(
+                {
+                    "values": values_of(data, measure, column),
+                    "first": (data["condition"].astype(str) == first).to_numpy(),
+                    "participant": data["participant_code"].to_numpy(),
+                    "unit": data["unit_code"].to_numpy(),
+                    "logistic": measure == "accuracy",
+                    "slopes": slopes,
+                    "covariates": _covariates(data, (*_COVARIATES, *factors)),
+                }
             )
-            contrast = f"{first}-{second}"
-            own.append(Model(test, measure, contrast, fits[test], len(pairs), len(data), note))
-        note = _slope_test(fits["glmm"], fits["glmm_slopes"])
-        found += [replace(one, note=note) if one.test == "glmm_slopes" else one for one in own]
-    return found
+            asked.append((test, measure, f"{first}-{second}", note))
+    found = [
+        Model(test, measure, contrast, fit, len(pairs), len(job["values"]), note)
+        for (test, measure, contrast, note), fit, job in zip(
+            asked, fit_all(jobs), jobs, strict=True
+        )
+    ]
+    plain = {model.contrast: model.fitted for model in found if model.test == "glmm"}
+    return [
+        replace(model, note=_slope_test(plain[model.contrast], model.fitted))
+        if model.test == PRIMARY
+        else model
+        for model in found
+    ]
 
 
 def mixed_test_rows(models: list[Model]) -> Iterator[dict[str, Any]]:

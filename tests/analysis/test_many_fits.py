@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis import many_fits
+from analysis.many_fits import fit_all
+
+
+def jobs(count: int) -> list[dict[str, Any]]:
+    """Give models of different data, one of which has no solution."""
+    made = []
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        people, units = np.repeat(np.arange(8), 24), np.tile(np.arange(12), 16)
+        first = np.tile(np.repeat([True, False], 12), 8)
+        chance = 1 / (1 + np.exp(-(0.8 + 0.7 * first + rng.normal(0, 0.6, 12)[units])))
+        values = (rng.random(len(people)) < chance).astype(float)
+        made.append(
+            {
+                "values": values if seed else np.ones(len(people)),
+                "first": first,
+                "participant": people,
+                "unit": units,
+                "logistic": True,
+                "slopes": bool(seed % 2),
+            }
+        )
+    return made
+
+
+def test_processes_give_the_numbers_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = fit_all(jobs(4))
+    monkeypatch.setattr(many_fits, "_LONG", 1)
+    monkeypatch.setattr(many_fits, "_cores", lambda: 2)
+    # Were the fits done here, this would be what they give.
+    monkeypatch.setattr(many_fits, "fit_contrast", lambda **_: "done in this process")
+    together = fit_all(jobs(4))
+    assert isinstance(alone[0], str)
+    assert repr(together) == repr(alone)
+
+
+def test_one_core_takes_no_second_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_fits, "_LONG", 1)
+    monkeypatch.setattr(many_fits, "_cores", lambda: 1)
+    monkeypatch.setattr(many_fits, "fit_contrast", lambda **_: "done in this process")
+    assert fit_all(jobs(2)) == ["done in this process"] * 2
