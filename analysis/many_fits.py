@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from analysis.mixed_models import MixedFit, fit_contrast
 
-# Trials of one fit from which a second process repays its start of some seconds.
+# Trials of one fit from which a helper repays its start of some seconds.
 _LONG = 100_000
-# Each needs the memory of a fit, up to half a gigabyte at a million trials.
-_SIDE_BY_SIDE = 2
 
 
 def fit_all(jobs: Sequence[dict[str, Any]]) -> list[MixedFit | str]:
     """Fit contrasts; the numbers do not depend on how many processes do it.
 
     gpboost takes one thread a fit and writes what it has to say into a logger of the process, so
-    long fits go to two processes rather than threads, where there are two cores.
+    a helper process takes part of the long ones, where there are two cores.
 
     Parameters
     ----------
@@ -29,17 +28,41 @@ def fit_all(jobs: Sequence[dict[str, Any]]) -> list[MixedFit | str]:
         Arguments of `analysis.mixed_models.fit_contrast`.
     """
     longest = max((len(job["values"]) for job in jobs), default=0)
-    workers = min(_SIDE_BY_SIDE, _cores(), len(jobs))
-    if longest >= _LONG and workers > 1:
+    if longest < _LONG or len(jobs) < 2 or _cores() < 2:
+        return [_fit(job) for job in jobs]
+    left = deque(range(len(jobs)))
+    fits: dict[int, MixedFit | str] = {}
+
+    def take_from_the_end() -> None:
+        while (index := _taken(left.pop)) is not None:
+            fits[index] = _fit(jobs[index])
+
+    def let_a_helper_take_from_the_beginning() -> None:
         # Forking a process with threads may leave it waiting for ever.
         context = multiprocessing.get_context("spawn")
-        try:
-            with ProcessPoolExecutor(workers, mp_context=context) as pool:
-                return list(pool.map(_fit, jobs))
-        except (BrokenProcessPool, OSError):
-            # One of them was killed, for memory perhaps: one after the other needs less.
-            pass
-    return [_fit(job) for job in jobs]
+        with ProcessPoolExecutor(1, mp_context=context) as helper:
+            while (index := _taken(left.popleft)) is not None:
+                try:
+                    fits[index] = helper.submit(_fit, jobs[index]).result()
+                except BrokenProcessPool:
+                    # Killed, for memory perhaps: one after the other needs less.
+                    left.append(index)
+                    return
+
+    with ThreadPoolExecutor(1) as thread:
+        helping = thread.submit(let_a_helper_take_from_the_beginning)
+        take_from_the_end()
+        helping.result()
+    take_from_the_end()
+    return [fits[index] for index in range(len(jobs))]
+
+
+def _taken(take: Callable[[], int]) -> int | None:
+    # Two threads take; looking first whether something is left would be too early.
+    try:
+        return take()
+    except IndexError:
+        return None
 
 
 def _fit(job: dict[str, Any]) -> MixedFit | str:

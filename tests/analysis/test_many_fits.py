@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from analysis import many_fits
 from analysis.many_fits import fit_all
+from analysis.mixed_models import fit_contrast
 
 
 def jobs(count: int) -> list[dict[str, Any]]:
@@ -32,12 +34,15 @@ def jobs(count: int) -> list[dict[str, Any]]:
 
 
 def test_processes_give_the_numbers_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = fit_all(jobs(4))
+    alone = fit_all(jobs(8))
     monkeypatch.setattr(many_fits, "_LONG", 1)
     monkeypatch.setattr(many_fits, "_cores", lambda: 2)
-    # Were the fits done here, this would be what they give.
-    monkeypatch.setattr(many_fits, "fit_contrast", lambda **_: "done in this process")
-    together = fit_all(jobs(4))
+    here: list[int] = []
+    monkeypatch.setattr(
+        many_fits, "fit_contrast", lambda **job: here.append(1) or fit_contrast(**job)
+    )
+    together = fit_all(jobs(8))
+    assert 0 < len(here) < 8
     assert isinstance(alone[0], str)
     assert repr(together) == repr(alone)
 
@@ -47,3 +52,17 @@ def test_one_core_takes_no_second_process(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(many_fits, "_cores", lambda: 1)
     monkeypatch.setattr(many_fits, "fit_contrast", lambda **_: "done in this process")
     assert fit_all(jobs(2)) == ["done in this process"] * 2
+
+
+def test_a_killed_helper_costs_time_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = fit_all(jobs(6))
+    monkeypatch.setattr(many_fits, "_LONG", 1)
+    monkeypatch.setattr(many_fits, "_cores", lambda: 2)
+
+    def killing(**job: Any) -> Any:
+        for child in multiprocessing.active_children():
+            child.kill()
+        return fit_contrast(**job)
+
+    monkeypatch.setattr(many_fits, "fit_contrast", killing)
+    assert repr(fit_all(jobs(6))) == repr(alone)
