@@ -268,24 +268,27 @@ def test_the_test_in_a_real_window(driver: Driver, tmp_path: Path) -> None:
         time.sleep(0.02)
     output = program.communicate(timeout=30)[0]
     assert program.returncode == 0, output
-    assert "refresh rate cannot be measured" in output
     assert {(0, 0, 0), (255, 255, 255)} <= seen
     result = json.loads((out / "timing.json").read_text())
     assert os.read(reader, 4096) == bytes(range(1, 11))
     assert len(result["onset_times"]) == 10
-    assert result["flips"]["rate"] is None
-    assert result["flips"]["dropped"] is None
+    # Flips do not wait for a virtual screen. On a busy machine drawing by itself may take as long
+    # as a screen would, and cannot be told from one.
+    waits = result["flips"]["rate"] is not None
+    assert waits == (result["flips"]["dropped"] is not None)
+    assert waits != ("refresh rate cannot be measured" in output)
     assert result["keyboard"]["backend"] in {"ptb", "iohub"}
     stamps = [stamp + result["clock_offset"] for stamp, _, _ in result["press_times"]]
     assert len(stamps) == 8
     for stamp in stamps:
         # Each stamp lies between a request and the server's answer to it.
         assert any(a - 0.005 <= stamp <= b + 0.005 for a, b in pressed), (stamp, pressed)
-    assert "refresh rate" in str([c for c in result["checks"] if c.get("problem")])
+    if not waits:
+        assert "refresh rate" in str([c for c in result["checks"] if c.get("problem")])
     with (out / "flips.csv").open() as file:
         assert sum(int(row["turned_white"]) for row in csv.DictReader(file)) == 10
     report = (out / "report.html").read_text()
-    assert "n/a: flips do not wait for the screen" in report
+    assert waits != ("n/a: flips do not wait for the screen" in report)
     assert report.count("data:image/png;base64,") == 2
 
 
