@@ -49,10 +49,13 @@ class PacedPool(Pool):
         self.others = others
         self.seconds = [0.0] * (len(others) + 1)
 
-    def passes(self, count: int, first: int = 0, contents: bytes = START) -> Iterator[Pass]:
+    def passes(
+        self, count: int, first: int = 0, contents: bytes = START, last: int | None = None
+    ) -> Iterator[Pass]:
         """Give slices."""
-        for start in range(first, len(self.images), count):
-            pixels = self.images[start : start + count]
+        last = len(self.images) if last is None else last
+        for start in range(first, last, count):
+            pixels = self.images[start : min(start + count, last)]
             for place, other in enumerate(self.others):
                 self.seconds[place] += spent(lambda other=other, pixels=pixels: other(pixels))
             whole = np.ones(len(pixels), dtype=bool)
