@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from analysis.arguments import MachineOption, QuietOption, VerboseOption
 from analysis.power_command import power
 from house.cli import console, make_app, progress, run
 from house.errors import UserError
@@ -39,10 +40,6 @@ class Experiment(str, Enum):
     all = "all"
     I = "I"  # noqa: E741
     II = "II"
-
-
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")]
 
 
 @app.command()
@@ -94,17 +91,9 @@ def report(
             "by unit (python -m generation predict).",
         ),
     ] = None,
-    machine: Annotated[
-        str | None,
-        typer.Option(
-            "--machine",
-            metavar="NAME",
-            show_default=False,
-            help="Which of the bank's predictions; the only one when left out.",
-        ),
-    ] = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    machine: MachineOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Analyse a data folder and write one self-contained report.
 
@@ -204,7 +193,7 @@ def import_published_command(
         bool,
         typer.Option("--force", help="Replace an earlier import; never replaces sessions."),
     ] = False,
-    quiet: Quiet = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Read the data released with the paper into a data folder of our own form.
 

@@ -111,15 +111,7 @@ def power_curve(
             p = np.full((len(names), simulations), NAN)
             for k in range(simulations):
                 random = generator(seed, "analysis", "power", participants, units, k)
-                answers = simulate(
-                    random,
-                    observers,
-                    participants,
-                    units,
-                    design.repeats,
-                    design.units_each,
-                    design.same_units,
-                )
+                answers = _experiment(random, observers, design, participants, units)
                 p[:, k] = [p_value_of(answers, name) for name in names]
                 step(f"{participants} participants, {units} units")
             seen = min(units, design.units_each or units)
@@ -128,6 +120,24 @@ def power_curve(
                     _row(name, participants, units, seen * 2 * design.repeats, values, alpha)
                 )
     return pd.DataFrame(rows, columns=list(POWER_COLUMNS))
+
+
+def _experiment(
+    random: np.random.Generator,
+    observers: Observers,
+    design: Design,
+    participants: int,
+    units: int,
+) -> Answers:
+    return simulate(
+        random,
+        observers,
+        participants,
+        units,
+        design.repeats,
+        design.units_each,
+        design.same_units,
+    )
 
 
 def _row(
@@ -153,15 +163,7 @@ def expected_seconds(observers: Observers, design: Design, tests: Iterable[str],
         for participants in design.participants:
             random = generator(0, "analysis", "power", "trial run", participants, units)
             begin = time.perf_counter()
-            answers = simulate(
-                random,
-                observers,
-                participants,
-                units,
-                design.repeats,
-                design.units_each,
-                design.same_units,
-            )
+            answers = _experiment(random, observers, design, participants, units)
             for name in names:
                 p_value_of(answers, name)
             total += (time.perf_counter() - begin) * n

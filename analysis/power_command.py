@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from analysis.arguments import MachineOption, QuietOption
 from house.cli import console, messages, progress
 from house.errors import UserError
 from house.places import reports_directory
@@ -123,15 +124,7 @@ def power(
             "bank; with --protocol, the number of units from the bank's list too.",
         ),
     ] = None,
-    machine: Annotated[
-        str | None,
-        typer.Option(
-            "--machine",
-            metavar="NAME",
-            show_default=False,
-            help="Which of the bank's predictions; the only one when left out.",
-        ),
-    ] = None,
+    machine: MachineOption = None,
     contrast: Annotated[
         str | None,
         typer.Option(
@@ -154,7 +147,7 @@ def power(
         float, typer.Option("--power", min=0.05, max=0.999, help="Power to reach.")
     ] = 0.8,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed.")] = 20210503,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Say how many participants and units an experiment needs.
 

@@ -13,10 +13,13 @@ from experiment.arguments import (
     AnswersOption,
     BankOption,
     DataOption,
+    FullscreenOption,
+    KeyboardOption,
     MachineOption,
     NoiseOption,
     ProtocolOption,
     SeedOption,
+    SizeOption,
 )
 from experiment.demonstration import demo
 from experiment.laboratory import export, timing_test
@@ -86,18 +89,8 @@ def run(
             help="Go on where the machine is not as it should be, and record what was wrong.",
         ),
     ] = False,
-    fullscreen: Annotated[
-        bool, typer.Option("--fullscreen/--windowed", help="Cover the whole screen or not.")
-    ] = True,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            metavar="WxH",
-            show_default=False,
-            help="Size of the window in pixels, such as 1280x800; the screen's size when left out.",
-        ),
-    ] = None,
+    fullscreen: FullscreenOption = True,
+    size: SizeOption = None,
     seed: SeedOption = 0,
     pace: Annotated[
         float,
@@ -117,15 +110,7 @@ def run(
             help="Save a picture of every kind of screen (delays frames).",
         ),
     ] = None,
-    keyboard: Annotated[
-        str,
-        typer.Option(
-            "--keyboard",
-            metavar="NAME",
-            help="What reads the keys: auto, psychtoolbox or iohub. auto takes psychtoolbox "
-            "where it is safe.",
-        ),
-    ] = "auto",
+    keyboard: KeyboardOption = "auto",
     answers: AnswersOption = None,
     machine: MachineOption = None,
     noise: NoiseOption = None,

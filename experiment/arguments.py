@@ -37,6 +37,27 @@ DataOption = Annotated[
         "checkout.",
     ),
 ]
+FullscreenOption = Annotated[
+    bool, typer.Option("--fullscreen/--windowed", help="Cover the whole screen or not.")
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="WxH",
+        show_default=False,
+        help="Size of the window in pixels, such as 1280x800; the screen's size when left out.",
+    ),
+]
+KeyboardOption = Annotated[
+    str,
+    typer.Option(
+        "--keyboard",
+        metavar="NAME",
+        help="What reads the keys: auto, psychtoolbox or iohub. auto takes psychtoolbox "
+        "where it is safe.",
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Root of all random draws; recorded in the plan.")
 ]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from experiment.arguments import FullscreenOption, KeyboardOption, SizeOption
 from experiment.timing_test import TimingOptions, add_recording, run_timing_test
 from experiment.triggers import CORNERS, corner
 from experiment.window_size import window_size
@@ -89,22 +90,9 @@ def timing_test(
             "--same-clock", help="The recording's times are on the clock of the test's flips."
         ),
     ] = False,
-    keyboard: Annotated[
-        str,
-        typer.Option("--keyboard", metavar="NAME", help="auto, psychtoolbox or iohub."),
-    ] = "auto",
-    fullscreen: Annotated[
-        bool, typer.Option("--fullscreen/--windowed", help="Cover the whole screen or not.")
-    ] = True,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            metavar="WxH",
-            show_default=False,
-            help="Size of the window in pixels, such as 1280x800; the screen's size when left out.",
-        ),
-    ] = None,
+    keyboard: KeyboardOption = "auto",
+    fullscreen: FullscreenOption = True,
+    size: SizeOption = None,
 ) -> None:
     """Measure this machine: flips, dropped frames, time stamps of keys; light with a photodiode.
 
