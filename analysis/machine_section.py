@@ -127,13 +127,13 @@ def draw_machine(made: Comparison, names: list[str], label: str = "", place: int
     shown = [name for name in names if (table["condition"] == name).any()]
     with drawing_style():
         figure, panels = new_figure(0.7 + 2.3 * len(shown), len(shown), sharex=True)
-        for place, (axes, name) in enumerate(zip(panels, shown, strict=True)):
+        for i, (axes, name) in enumerate(zip(panels, shown, strict=True)):
             own = table[table["condition"] == name]
             axes.axhline(0.5, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1)
             axes.axvline(0, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1)
             axes.scatter(
-                own["machine_decision"], own["accuracy"], s=26, color=colour(name, place),
-                marker=marker(name, place), edgecolors="white", linewidths=0.6, zorder=2,
+                own["machine_decision"], own["accuracy"], s=26, color=colour(name, i),
+                marker=marker(name, i), edgecolors="white", linewidths=0.6, zorder=2,
             )  # fmt: skip
             row = made.agreement[made.agreement["condition"] == name].iloc[0]
             text = name

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from analysis.__main__ import app
 from analysis.load import load
 from analysis.machine import compare, decisions_of, reliability, shown_with
+from analysis.machine_section import draw_machine
 from analysis.machine_spread import machine_spread
 from analysis.sections import Section, write_section_files
 from house.errors import UserError
@@ -126,6 +127,15 @@ def test_a_machine_that_knows_the_order_agrees_and_one_that_knows_nothing_does_n
     blind = prediction(np.random.default_rng(3).normal(size=(60, 1, 1, 1)), ids)
     row = compare(trials, "demo", blind, bootstrap=1000, seed=1).agreement.iloc[0]
     assert row["spearman_low"] < 0 < row["spearman_high"]
+
+
+def test_every_experiment_has_a_figure_of_its_own() -> None:
+    made = compare(answers(np.full(8, 0.8), 5), "demo", prediction(), bootstrap=0, seed=1)
+    names = [
+        draw_machine(made, list(CONDITIONS[:shown]), label, place).name
+        for shown, label, place in ((2, "one", 1), (1, "two", 2), (2, "three", 3), (2, "", 1))
+    ]
+    assert names == ["machine_1", "machine_2", "machine_3", "machine"]
 
 
 def test_reliability_is_the_share_of_true_variance() -> None:
