@@ -138,8 +138,11 @@ def report(source: Path, out: Path) -> dict[str, float]:
     dataset = load(out / "data")
     write_report(dataset, out / "report")
     end = time.perf_counter()
-    trials = counts["trials"] if "trials" in counts else len(dataset.trials)
-    return {"import": middle - begin, "load, analyse, write": end - middle, "trials": trials}
+    answered, ratings = (
+        sum(one[kind] for one in counts.values()) for kind in ("trials", "ratings")
+    )
+    steps = {"import": middle - begin, "load, analyse, write": end - middle}
+    return {**steps, "trials": answered, "ratings": ratings}
 
 
 def in_process(*arguments: str) -> dict[str, float]:
@@ -186,7 +189,8 @@ def main() -> None:
         if given.published:
             found = in_process("--report", str(given.published), str(Path(folder) / "published"))
             print(
-                f"\nPublished report: {found['trials']:,} trials, whole process "
+                f"\nPublished report: {found['trials']:,} trials, {found['ratings']} ratings, "
+                f"whole process "
                 f"{found['whole process']:.1f} s, of that import {found['import']:.1f} s, "
                 f"analysis and writing {found['load, analyse, write']:.1f} s; "
                 f"{found['processor']:.1f} s of processor time, {found['peak']:.2f} GiB"

@@ -1,6 +1,6 @@
 """What a session costs: images, gaps, presses, the journal, and simulated participants.
 
-    python benchmarks/session.py                    all, about six minutes
+    python benchmarks/session.py                    all, 200 s on a quiet machine
     python benchmarks/session.py simulate journal   some of it
 
 Windows open on a virtual screen (Xvfb) of their own, so images are drawn by the processor and no
@@ -148,7 +148,7 @@ def images(given: argparse.Namespace) -> Rows:
             f"({len(took['decode'])} trials)",
             ms(took["decode"]),
         ),
-        ("uploaded and drawn once", ms(took["upload"])),
+        ("uploaded and drawn unseen", ms(took["upload"])),
         ("both", ms([a + b for a, b in zip(took["decode"], took["upload"], strict=True)])),
     ]
 
