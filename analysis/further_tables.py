@@ -18,7 +18,7 @@ _SENSITIVITY = (
 )  # fmt: skip
 _AGREEMENT = ("agreement", "cohen_kappa", "krippendorff_alpha")
 _MODELS = tuple(name for name, *_ in MODELS)
-_TOLD = ("not ", "slopes against", "singular", "the optimiser")
+_TOLD = ("not ", "slopes against", "singular", "the optimiser", "decided by")
 """How those parts of a model's note begin that are told below the table."""
 _LITTLE = 0.05
 """Standard deviations in log odds that move a proportion by about one percentage point."""

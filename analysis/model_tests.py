@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from analysis.cells import conditions, ordered, trial_set
@@ -79,19 +80,13 @@ def fit_models(trials: pd.DataFrame, factors: Iterable[str] = ()) -> list[Model]
     asked = []
     for first, second in pairs:
         part = main[condition.isin([first, second])]
+        made: dict[str, tuple[dict[str, Any], str]] = {}
         for test, measure, column, slopes in MODELS:
-            data, note = usable(part, measure, column)
-            jobs.append(
-                {
-                    "values": values_of(data, measure, column),
-                    "first": (data["condition"].astype(str) == first).to_numpy(),
-                    "participant": data["participant_code"].to_numpy(),
-                    "unit": data["unit_code"].to_numpy(),
-                    "logistic": measure == "accuracy",
-                    "slopes": slopes,
-                    "covariates": _covariates(data, (*_COVARIATES, *factors)),
-                }
-            )
+            # Two of the models describe the same answers.
+            if measure not in made:
+                made[measure] = _data(part, measure, column, first, (*_COVARIATES, *factors))
+            data, note = made[measure]
+            jobs.append({**data, "slopes": slopes})
             asked.append((test, measure, f"{first}-{second}", note))
     found = [
         Model(test, measure, contrast, fit, len(pairs), len(job["values"]), note)
@@ -101,7 +96,7 @@ def fit_models(trials: pd.DataFrame, factors: Iterable[str] = ()) -> list[Model]
     ]
     plain = {model.contrast: model.fitted for model in found if model.test == "glmm"}
     return [
-        replace(model, note=_slope_test(plain[model.contrast], model.fitted))
+        replace(model, note=_joined(model.note, _slope_test(plain[model.contrast], model.fitted)))
         if model.test == PRIMARY
         else model
         for model in found
@@ -169,19 +164,61 @@ def values_of(data: pd.DataFrame, measure: str, column: str) -> Floats:
     return np.log(values) if measure == "rt" else values
 
 
-def _covariates(data: pd.DataFrame, factors: Iterable[str]) -> Floats | None:
-    """Indicators of the factors that have several levels; centred."""
+def _data(
+    part: pd.DataFrame, measure: str, column: str, first: str, factors: Iterable[str]
+) -> tuple[dict[str, Any], str]:
+    """Give what `fit_contrast` needs of the trials of two conditions, and a note on them."""
+    data, note = usable(part, measure, column)
+    own = (data["condition"].astype(str) == first).to_numpy()
+    covariates, inseparable = _covariates(data, own, factors)
+    if inseparable:
+        note = _joined(note, f"decided by the condition and so not held constant: "
+                             f"{listed(inseparable)}")  # fmt: skip
+    found = {
+        "values": values_of(data, measure, column),
+        "first": own,
+        "participant": data["participant_code"].to_numpy(),
+        "unit": data["unit_code"].to_numpy(),
+        "logistic": measure == "accuracy",
+        "covariates": covariates,
+    }
+    return found, note
+
+
+def _covariates(
+    data: pd.DataFrame, first: NDArray[np.bool_], factors: Iterable[str]
+) -> tuple[Floats | None, list[str]]:
+    """Indicators of the factors that have several levels, centred; and inseparable factors.
+
+    A factor may say what another says already, depth what the scheme says, for instance: that is
+    left out, as the model stays the same. One that says what the condition says cannot be told
+    apart from the contrast and is named.
+    """
+    if not 0 < first.sum() < len(first):
+        return None, []
+    contrast = first - first.mean()
     columns: list[Floats] = []
+    inseparable: dict[str, None] = {}
     for name in factors:
         texts = data[name].astype(object).fillna("").astype(str)
         for level in ordered(texts.unique(), name)[1:]:
             indicator = (texts == level).to_numpy(dtype=float)
             column = indicator - indicator.mean()
-            # A factor may say what another says already: depth what the scheme says, for instance.
-            basis = np.column_stack([np.ones(len(column)), *columns, column])
-            if np.linalg.matrix_rank(basis) == basis.shape[1]:
+            if _independent([*columns, contrast, column]):
                 columns.append(column)
-    return np.column_stack(columns) if columns else None
+            elif _independent([*columns, column]):
+                inseparable[name] = None
+    return np.column_stack(columns) if columns else None, list(inseparable)
+
+
+def _independent(columns: list[Floats]) -> bool:
+    """Whether none of the columns, and an intercept, follows from the others."""
+    basis = np.column_stack([np.ones(len(columns[0])), *columns])
+    return bool(np.linalg.matrix_rank(basis) == basis.shape[1])
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _slope_test(plain: MixedFit | str, sloped: MixedFit | str) -> str:
@@ -216,5 +253,5 @@ def _numbers(fitted: MixedFit | str, measure: str, comparisons: int, note: str) 
         "adjustment": f"bonferroni x {comparisons}", "effect_name": effect,
         "effect": float(shown[0]), "ci_low": float(shown[1]), "ci_high": float(shown[2]),
         "difference": fitted.estimate,
-        "note": "; ".join(filter(None, [coefficient, *spreads, counts, fitted.warning, note])),
+        "note": _joined(coefficient, *spreads, counts, fitted.warning, note),
     }  # fmt: skip

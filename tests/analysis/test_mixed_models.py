@@ -258,6 +258,29 @@ def test_schemes_are_held_constant() -> None:
     assert held.estimate == pytest.approx(0, abs=0.3)
 
 
+def test_a_factor_that_the_condition_decides_leaves_the_model_as_it_is() -> None:
+    """Its share and the contrast's are one; what varies within the conditions is still held."""
+    trials = answers(
+        np.random.default_rng(2), participants=6, units=12, unit_sd=0.5,
+        d_prime={"synthetic": 0.8, "natural": 1.8, "none": 0.0},
+    )  # fmt: skip
+    made = (trials["condition"].astype(str) == "synthetic").map({True: "made", False: "found"})
+    late = (trials["unit_code"] % 2).map({0: "early", 1: "late"})
+    trials = trials.assign(origin=made, depth=late, again=made)
+    held = {(m.test, m.contrast): m for m in fit_models(trials, ["depth"])}
+    found = {(m.test, m.contrast): m for m in fit_models(trials, ["origin", "depth", "again"])}
+    pair = "synthetic-natural"
+    for test in ("glmm_slopes", "glmm", "lmm_log_rt", "lmm_confidence"):
+        mine, plain = found[test, pair].fitted, held[test, pair].fitted
+        assert isinstance(mine, MixedFit)
+        assert isinstance(plain, MixedFit)
+        assert mine.estimate == pytest.approx(plain.estimate)
+        said = "decided by the condition and so not held constant: origin and again"
+        assert said in found[test, pair].note
+        assert found[test, "natural-none"].note == held[test, "natural-none"].note
+    assert "chi-square" in found["glmm_slopes", pair].note
+
+
 def test_missing_package_is_said_and_nothing_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gpboost", None)
     trials = answers(
