@@ -21,6 +21,8 @@ _OBJECT_STORE = 100 << 20
 _AHEAD = 2
 _FEWEST = 4
 _LOOK_AGAIN = 10.0
+# Tasks that may find no machine, in words.
+_KINDS = {"make": "one task", "record": "a task that reads photographs"}
 _ANSWER = 10.0
 
 
@@ -40,7 +42,7 @@ class ClusterSettings:
     memory : float, optional
         Gigabytes that are set aside for each task.
     decoders : int, optional
-        Threads that decode photographs; by default one, or beside a GPU its share of the
+        Threads that decode photographs; by default one, or beside a GPU its share of its machine's
         processors.
     retries : int
         How often a task may be lost.
@@ -69,12 +71,8 @@ class RayEngine:
         self.gpus = (1.0 if resources.get("GPU") else 0.0) if gpus is None else gpus
         if settings.decoders is not None:
             self.decoders = settings.decoders
-        elif self.gpus and resources.get("GPU"):
-            share = resources.get("CPU", 1.0) / resources["GPU"] * self.gpus
-            # One is left over for merging.
-            self.decoders = max(1, int(share) - 1)
         else:
-            self.decoders = 1
+            self.decoders = share_of_decoders(self._machines(), self.gpus)
         # Called often by one worker, which holds the network: also where it has a GPU.
         self._remote = self._ray.remote(max_retries=0, max_calls=0)(perform)
         self._bench: Any = None
@@ -111,20 +109,23 @@ class RayEngine:
         options = {"name": task.name, **self.needs(task.kind)}
         return self._remote.options(**options).remote(task.work, self._bench, *task.arguments)
 
-    def workers(self) -> int:
-        """Give the number of tasks that can run at a time now."""
-        needs = self.needs("make")
+    def workers(self, kind: str = "make") -> int:
+        """Give the number of tasks of some kind that can run at a time now."""
+        needs = self.needs(kind)
         wanted = {
             "CPU": needs["num_cpus"],
             "GPU": needs.get("num_gpus", 0),
             "memory": needs.get("memory", 0),
         }
-        found = 0
-        for node in self._ray.nodes():
-            if node["Alive"]:
-                has = node["Resources"]
-                found += int(min(has.get(name, 0) // n for name, n in wanted.items() if n))
-        return found
+        # A tenth of a GPU goes into one ten times, which floats deny.
+        return sum(
+            int(min(has.get(name, 0) / n + 1e-9 for name, n in wanted.items() if n))
+            for has in self._machines()
+        )
+
+    def _machines(self) -> list[dict[str, float]]:
+        """Say what each machine of the cluster has."""
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def room(self) -> int:
         """Give the number of tasks that may be under way, waiting ones included."""
@@ -136,16 +137,20 @@ class RayEngine:
         return self._room
 
     def require_workers(self, say: Callable[[str], None]) -> None:
-        """Tell, or where the cluster cannot grow stop, where no machine suits a task."""
-        if self.workers():
-            return
-        text = ", ".join(f"{name} {value:g}" for name, value in self.needs("make").items())
-        if self._local:
-            raise UserError(
-                f"this machine has not what one task needs ({text})",
-                remedy="Lower --task-gpus, --task-memory or --threads.",
-            )
-        say(f"note: no machine of the cluster has what one task needs ({text}) yet; waiting")
+        """Tell, or where the cluster cannot grow stop, where no machine suits a task.
+
+        A merge needs no more than the others.
+        """
+        for kind, what in _KINDS.items():
+            if self.workers(kind):
+                continue
+            text = ", ".join(f"{name} {value:g}" for name, value in self.needs(kind).items())
+            if self._local:
+                raise UserError(
+                    f"this machine has not what {what} needs ({text})",
+                    remedy="Lower --task-gpus, --task-memory, --threads or --workers.",
+                )
+            say(f"note: no machine of the cluster has what {what} needs ({text}) yet; waiting")
 
     def wait(self, handles: Sequence[Any]) -> Sequence[Any]:
         """Wait until one is finished."""
@@ -173,6 +178,31 @@ class RayEngine:
     def close(self) -> None:
         """Leave the cluster, or stop the one that was started here."""
         self._ray.shutdown()
+
+
+def share_of_decoders(machines: Sequence[dict[str, float]], gpus: float) -> int:
+    """Give the threads that decode photographs beside one task's GPUs.
+
+    Parameters
+    ----------
+    machines : sequence of dict
+        What each has, in Ray's words.
+    gpus : float
+        Of a task.
+
+    Returns
+    -------
+    int
+        A task's share of the processors, less one that is left over for merging, on the machine
+        where that is smallest: the task then suits every machine that has its GPUs. 1 where none
+        has.
+    """
+    shares = [
+        has.get("CPU", 0.0) / int(has["GPU"] / gpus + 1e-9)
+        for has in machines
+        if gpus and has.get("GPU", 0.0) >= gpus
+    ]
+    return max(1, int(min(shares, default=1.0)) - 1)
 
 
 def _import_ray() -> Any:
