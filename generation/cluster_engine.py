@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generation.cluster_flow import Task
+from generation.cluster_network import SEE_ALL_GPUS
 from generation.cluster_tasks import Bench, Lost, Outcome, perform
 from generation.decode_ahead import available_cores
 from house.errors import UserError
@@ -38,7 +39,8 @@ class ClusterSettings:
     threads : int
         Of torch in each task; also the processors that a task takes where it has no GPU.
     gpus : float, optional
-        GPUs, or part of one, of each task; by default one where the cluster has any.
+        GPUs, or part of one, of each task; by default one where the cluster has any. With 0 all
+        is computed on processors.
     memory : float, optional
         Gigabytes that are set aside for each task.
     decoders : int, optional
@@ -74,7 +76,8 @@ class RayEngine:
         else:
             self.decoders = share_of_decoders(self._machines(), self.gpus)
         # Called often by one worker, which holds the network: also where it has a GPU.
-        self._remote = self._ray.remote(max_retries=0, max_calls=0)(perform)
+        seen = {"runtime_env": {"env_vars": SEE_ALL_GPUS}} if self.gpus else {}
+        self._remote = self._ray.remote(max_retries=0, max_calls=0, **seen)(perform)
         self._bench: Any = None
         self._room = 0
         self._looked = -_LOOK_AGAIN

@@ -20,15 +20,16 @@ import numpy.typing as npt
 import torch
 
 from generation.accuracy import Accuracy
+from generation.cluster_network import held_network, task_device
 from generation.decoding import Decoding
 from generation.exemplar_shards import Damaged, ShardFiles, merge
 from generation.exemplar_stage import Wanted
 from generation.exemplars import record_span
-from generation.job import Facts, Job
-from generation.networks import Network, load_network, network_spec, with_weights
+from generation.job import Job
+from generation.networks import Network
 from generation.photographs import Pool
 from generation.progress_files import WorkFolder
-from generation.scheduling import choose_device, facts_of
+from generation.scheduling import facts_of
 from generation.shard_plan import Span
 from generation.shared_folder import SharedFolder
 from generation.source_part import AWAY, SourcePart
@@ -171,7 +172,7 @@ def _settle(bench: Bench) -> None:
 
 def describe(bench: Bench, precision: str, scheduler: str) -> Done:
     """Say what this worker is: `Facts`."""
-    return Done(facts_of(choose_device(), precision, scheduler))
+    return Done(facts_of(task_device(), precision, scheduler))
 
 
 def check(bench: Bench, look: Callable[[Network], Accuracy | None]) -> Done:
@@ -259,39 +260,5 @@ def _shared(bench: Bench) -> SharedFolder:
     return SharedFolder(_job(bench).work.path, bench.patience)
 
 
-# A worker does many tasks of one job: it loads the network once.
-_loaded: dict[str, Network] = {}
-
-
 def _network(bench: Bench) -> Network:
-    job = _job(bench)
-    key = job.build_key
-    if key not in _loaded:
-        _loaded.clear()
-        device = choose_device()
-        _compare(job, facts_of(device, job.recipe.synthesis.precision, ""))
-        spec = with_weights(network_spec(job.recipe.network))
-        if spec.determinants() != job.network:
-            raise UserError(
-                f"a worker's network {spec.name} is not the one that the build began with",
-                remedy="Install the same version and the same weights on all machines.",
-            )
-        _loaded[key] = _shared(bench).patiently(lambda: load_network(spec, device))
-    return _loaded[key]
-
-
-def _compare(job: Job, mine: Facts) -> None:
-    """Stop where a worker would compute other numbers than its fellows."""
-    theirs = job.facts
-    for what, own, other in (
-        ("torch", mine.torch, theirs.torch),
-        ("device", mine.device, theirs.device),
-        ("precision", mine.precision, theirs.precision),
-        ("number of threads", mine.threads, theirs.threads),
-    ):
-        if own != other:
-            raise UserError(
-                f"the workers differ: {what} {own} on one, {other} on another",
-                remedy="Use machines of one kind with the same software; where only some have "
-                "a fast bfloat16, name a precision in the recipe.",
-            )
+    return held_network(_job(bench), _shared(bench))

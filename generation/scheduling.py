@@ -67,7 +67,7 @@ def facts_of(device: torch.device, precision: str, scheduler: str) -> Facts:
     """Describe this process."""
     return Facts(
         device.type,
-        torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         torch.__version__,
         resolve_precision(precision, device),
         torch.get_num_threads(),
