@@ -37,7 +37,7 @@ TaskGpusOption = Annotated[
     float | None,
     typer.Option(
         min=0,
-        help="GPUs of a task; may be a part of one.",
+        help="GPUs of a task; may be a part of one, or 0 to leave them idle.",
         show_default="1 where there are any",
         rich_help_panel=CLUSTER_PANEL,
     ),
