@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from analysis.agreement import agreement_rows
@@ -11,7 +10,8 @@ from analysis.inference import TEST_DETAIL_COLUMNS
 from analysis.intervals import Resamples
 from analysis.measures import DETAIL_COLUMNS
 from analysis.metacognition import metacognition_rows
-from analysis.model_tests import PRIMARY, Model, mixed_test_rows, spread_rows
+from analysis.model_tests import Model, mixed_test_rows, spread_rows
+from analysis.primary import mark_primary
 
 
 def further_estimates(
@@ -51,34 +51,11 @@ def with_models(
     models : list of Model
         From `model_tests.fit_models`.
     contrast : tuple of str, optional
-        The two conditions that the protocol names, either way round.
-
-    Notes
-    -----
-    The claim is about units of networks, and units differ far more than participants do in what
-    they make of the images (random-effect standard deviations 0.94 and 0.04 in the published
-    data); so the primary comparison counts both as samples. It has the largest random structure
-    that the design allows, with a difference that varies over both (`glmm_slopes`): with
-    intercepts alone a difference that varies is found where there is none, one time in ten
-    instead of twenty (benchmarks/calibration.py). Where that model cannot be fitted the primary
-    comparison is `glmm`, where that is not defined either the paper's own, as marked in `tests`.
+        The two conditions that the protocol names, either way round; see `primary.mark_primary`.
     """
     rows = pd.DataFrame(list(mixed_test_rows(models)), columns=list(TEST_DETAIL_COLUMNS))
-    if rows.empty:
-        return tests
-    defined = rows["p"].astype(float).notna()
-    stated = ["-".join(contrast), "-".join(contrast[::-1])] if contrast else []
-    candidates = [
-        index
-        for pairs in (stated, ["synthetic-natural"], list(rows["contrast"]))
-        for test in (PRIMARY, "glmm")
-        for index in rows.index[defined & rows["contrast"].isin(pairs) & (rows["test"] == test)]
-    ]
-    first = candidates[:1]
-    rows["primary"] = rows.index.isin(first)
     # Columns of nothing but missing numbers would change the type of the whole.
     numbers = {c: tests[c].dtype for c in tests.columns if tests[c].dtype.kind in "fi"}
-    rows = rows.astype({c: t for c, t in numbers.items() if c in rows})
-    if first:
-        tests = tests.assign(primary=np.zeros(len(tests), dtype=bool))
-    return pd.concat([tests, rows], ignore_index=True)
+    rows = rows.assign(primary=False).astype({c: t for c, t in numbers.items() if c in rows})
+    together = pd.concat([tests, rows], ignore_index=True) if len(rows) else tests
+    return mark_primary(together, contrast)

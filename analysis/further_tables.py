@@ -135,6 +135,9 @@ def primary_sentence(estimates: pd.DataFrame, tests: pd.DataFrame, names: list[s
     first, second = sides(str(row["contrast"]), names)
     what = f"{first} against {second}" if second else first
     test = str(row["test"])
+    if not math.isfinite(row["p"]):
+        reason = str(row["note"]).removeprefix("not defined: ")
+        return f"Primary analysis: {what}. It cannot be computed from these data: {reason}."
     if test not in (PRIMARY, "glmm"):
         return (
             f"Primary analysis: {TESTS[test].lower()}, {what}. The logistic mixed "

@@ -94,15 +94,5 @@ def run_tests(trials: pd.DataFrame, factors: Mapping[str, str] | None = None) ->
     for column in ("factor", "level", "note", "adjustment"):
         table[column] = table[column].astype(object).fillna("")
     table["n"] = table["n"].fillna(0).astype(int)
-    table["primary"] = _primary(table)
+    table["primary"] = False
     return table
-
-
-def _primary(table: pd.DataFrame) -> pd.Series[bool]:
-    """Mark the one comparison that the experiment was made for: the paper's first."""
-    candidates = table.index[
-        (table["test"] == "rm_anova_posthoc")
-        & (table["measure"] == "accuracy")
-        & (table["contrast"] == "synthetic-natural")
-    ]
-    return pd.Series(table.index.isin(candidates[:1]), index=table.index)

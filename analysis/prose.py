@@ -23,6 +23,7 @@ from analysis.words import (
 )
 
 PLUS_MINUS = "±"
+_UNDEFINED = "not defined: "
 _LEVELS = ("expert", "lay", "random", "hand-picked", "first", "second", "beginning", "end")
 """Levels of the factors that are compared, beside the conditions."""
 
@@ -72,16 +73,16 @@ def cards(estimates: pd.DataFrame, names: list[str]) -> list[dict[str, str]]:
 
 
 def headline(tests: pd.DataFrame, names: list[str], who: str = "Participants") -> str:
-    """One sentence on the first comparison of the experiment."""
+    """One sentence on the primary comparison of the experiment, as the paper would test it."""
     main = tests[(tests["measure"] == "accuracy") & (tests["test"] == "rm_anova_posthoc")]
-    primary = main[main["primary"]]
+    main = main[main["contrast"].isin(tests.loc[tests["primary"], "contrast"])]
     if len(names) < 2:
         return "There is one condition, so nothing is compared."
     if main.empty:
         return "The comparison between conditions is not defined for these data: " + (
             _reason(tests) + "."
         )
-    row = (primary if len(primary) else main).iloc[0]
+    row = main.iloc[0]
     first, second = sides(str(row["contrast"]), names)
     points = 100 * row["difference"]
     # Compare as it is shown: a difference that rounds to nothing has no direction.
@@ -116,8 +117,10 @@ def _reference(condition: str) -> str:
 
 
 def _reason(tests: pd.DataFrame) -> str:
-    notes = tests.loc[(tests["test"] == "rm_anova") & (tests["note"] != ""), "note"]
-    return str(notes.iloc[0]).removeprefix("not defined: ") if len(notes) else "no test was run"
+    anova = (tests["test"] == "rm_anova") & (tests["measure"] == "accuracy")
+    known = tests[anova | tests["primary"]]
+    notes = known.loc[known["note"].str.startswith(_UNDEFINED), "note"]
+    return str(notes.iloc[0]).removeprefix(_UNDEFINED) if len(notes) else "no test was run"
 
 
 def condition_table(

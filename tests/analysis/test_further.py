@@ -15,8 +15,9 @@ from analysis.further import further_estimates, with_models
 from analysis.further_tables import further_context, primary_sentence
 from analysis.inference import TEST_COLUMNS, run_tests
 from analysis.intervals import Resamples
-from analysis.measures import ESTIMATE_COLUMNS
-from analysis.model_tests import fit_models
+from analysis.measures import DETAIL_COLUMNS, ESTIMATE_COLUMNS
+from analysis.model_tests import Model, fit_models
+from analysis.prose import headline
 from analysis.style import drawing_style
 from tests.analysis.conftest import table_of
 from tests.analysis.observers import answers
@@ -83,17 +84,63 @@ def test_every_participant_has_a_row() -> None:
         assert part["estimate"].mean() == pytest.approx(row["estimate"])
 
 
-def test_without_a_model_the_papers_test_stays_primary() -> None:
-    trials = table_of(5, correct=lambda condition, unit: condition == "natural" or unit % 3 > 0)
-    numbers, tests = computed(trials)
-    assert not tests.loc[tests["test"] == "glmm_slopes", "p"].notna().all()
-    names = conditions(trials)
+def undefined(trials: pd.DataFrame, pair: str, *names: str) -> list[Model]:
+    """All models of the trials, some of those of one contrast as if they could not be fitted."""
+    return [
+        replace(model, fitted="infinite odds")
+        if model.contrast == pair and model.test in names
+        else model
+        for model in fit_models(trials)
+    ]
+
+
+@pytest.mark.parametrize("contrast", [None, ("none", "natural")])
+def test_no_other_contrast_takes_the_primary_ones_place(
+    contrast: tuple[str, str] | None,
+) -> None:
+    trials = table_of(6)
+    names, numbers = conditions(trials), pd.DataFrame(columns=list(DETAIL_COLUMNS))
+    pair = "synthetic-natural" if contrast is None else "natural-none"
+    for lost, test in ((("glmm_slopes",), "glmm"),
+                       (("glmm_slopes", "glmm"), "rm_anova_posthoc")):  # fmt: skip
+        tests = with_models(run_tests(trials), undefined(trials, pair, *lost), contrast)
+        row = tests[tests["primary"]]
+        assert (row["test"].item(), row["contrast"].item()) == (test, pair)
     sentence = primary_sentence(numbers, tests, names)
-    assert tests["primary"].sum() <= 1
-    if not tests["primary"].any():
-        assert sentence == ""
-    elif tests.loc[tests["primary"], "test"].item() not in ("glmm", "glmm_slopes"):
-        assert "not defined for these data" in sentence
+    assert "is not defined for these data" in sentence
+    # Without the paper's test either there is none, whatever else could be tested.
+    alone = run_tests(trials)
+    alone = alone[alone["test"] != "rm_anova_posthoc"]
+    tests = with_models(alone, undefined(trials, pair, "glmm_slopes", "glmm"), contrast)
+    row = tests[tests["primary"]]
+    assert (row["test"].item(), row["contrast"].item()) == ("glmm_slopes", pair)
+    assert np.isnan(row["p"].item())
+    assert primary_sentence(numbers, tests, names) == (
+        f"Primary analysis: {pair.replace('-', ' against ')}. It cannot be computed from these "
+        "data: infinite odds."
+    )
+
+
+def test_a_stated_contrast_that_the_data_lack_is_said_and_not_replaced() -> None:
+    trials = table_of(6)
+    tests = with_models(run_tests(trials), fit_models(trials), ("blurred", "natural"))
+    row = tests[tests["primary"]]
+    assert (row["test"].item(), row["contrast"].item()) == ("glmm_slopes", "blurred-natural")
+    assert np.isnan(row["p"].item())
+    assert tests["p"].dtype == float
+    assert tests["n"].dtype.kind == "i"
+    names, numbers = conditions(trials), pd.DataFrame(columns=list(DETAIL_COLUMNS))
+    said = "both blurred and natural are wanted, and the data do not have them"
+    assert said in primary_sentence(numbers, tests, names)
+    assert said in headline(tests, names)
+
+
+def test_headline_is_about_the_primary_contrast() -> None:
+    trials = table_of(6)
+    tests = with_models(run_tests(trials), fit_models(trials), ("none", "natural"))
+    assert "accurate with natural references than with no references" in headline(
+        tests, conditions(trials)
+    )
 
 
 @pytest.mark.parametrize(
