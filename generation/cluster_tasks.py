@@ -199,24 +199,30 @@ def record(
 
 
 def merge_shards(bench: Bench, key: str, spans: list[Span]) -> Done:
-    """Merge neighbouring shards into one: its `Span`, or the damaged ones, which are deleted."""
+    """Merge neighbouring shards into one: its `Span`, or the damaged ones, which are deleted.
+
+    May be done again, wherever an earlier try ended: parts go once the whole is on the disk.
+    """
     files = ShardFiles(_job(bench).work.path, key)
     shared = _shared(bench)
-    whole, damaged = [], []
-    for span in spans:
-        try:
-            whole.append(shared.patiently(lambda span=span: files.load(span)))  # type: ignore[misc]
-        except Damaged:
-            damaged.append(span)
-    if damaged:
-        for span in damaged:
-            shared.patiently(lambda span=span: files.discard(span))  # type: ignore[misc]
-        return Done(damaged)
-    merged = merge(whole)
-    shared.patiently(lambda: files.save(merged))
+    whole = Span(spans[0].first, spans[-1].last)
+    if not shared.patiently(lambda: files.is_whole(whole)):
+        parts, damaged = [], []
+        for span in spans:
+            try:
+                parts.append(shared.patiently(lambda span=span: files.load(span)))  # type: ignore[misc]
+            # The folder is there and the file is not: an earlier try deleted it.
+            except (Damaged, FileNotFoundError):
+                damaged.append(span)
+        if damaged:
+            for span in damaged:
+                shared.patiently(lambda span=span: files.discard(span))  # type: ignore[misc]
+            return Done(damaged)
+        merged = merge(parts)
+        shared.patiently(lambda: files.save(merged))
     for span in spans:
         shared.patiently(lambda span=span: files.discard(span))  # type: ignore[misc]
-    return Done(merged.span)
+    return Done(whole)
 
 
 def make(bench: Bench, portion: Portion, magnitude: npt.NDArray[np.float32] | None) -> Done:

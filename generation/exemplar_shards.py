@@ -148,6 +148,16 @@ class ShardFiles:
         except _DAMAGED as error:
             raise Damaged(f"{self._path(span).name}: {error}") from error
 
+    def is_whole(self, span: Span) -> bool:
+        """Whether a shard is there, and as it was written."""
+        if not self._path(span).exists():
+            return False
+        try:
+            self.load(span)
+        except Damaged:
+            return False
+        return True
+
     def discard(self, span: Span) -> None:
         """Delete a shard's file."""
         self._path(span).unlink(missing_ok=True)

@@ -5,12 +5,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from generation import cluster_tasks
-from generation.cluster_tasks import Bench, Done, Failed, Lost, perform
+from generation.cluster_tasks import Bench, Done, Failed, Lost, merge_shards, perform
+from generation.exemplar_shards import Shard, ShardFiles
+from generation.extremes import RunningExtremes
+from generation.progress_files import WorkFolder
+from generation.shard_plan import Span
 from house.errors import UserError
 
 
@@ -86,3 +92,73 @@ def test_a_folder_that_no_worker_has_is_told(tmp_path: Path) -> None:
     told = perform(lambda bench: Done(0), bench)
     assert isinstance(told, Failed)
     assert "cannot enter the folder" in told.problem
+
+
+SPANS = [Span(0, 4), Span(4, 6), Span(6, 9)]
+WHOLE = Span(0, 9)
+KEY = "k" * 64
+
+
+def shard(span: Span) -> Shard:
+    rng = np.random.default_rng(span.first)
+    running = RunningExtremes(2, 3)
+    checksums = rng.integers(0, 256, (span.last - span.first, 32), dtype=np.uint8)
+    return Shard(span, {"a": running.state()}, checksums, {span.first: "no picture"})
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> tuple[Bench, ShardFiles]:
+    """A bench, and three shards to be merged there."""
+    work = WorkFolder(tmp_path / "bank.h5")
+    work.path.mkdir()
+    (work.path / "note").write_text("x")
+    files = ShardFiles(work.path, KEY)
+    for span in SPANS:
+        files.save(shard(span))
+    job: Any = SimpleNamespace(work=work)
+    return Bench(job, str(tmp_path), 1, 1, 1.0), files
+
+
+@pytest.mark.parametrize("discarded", [0, 1, 3])
+def test_a_merge_that_ended_anywhere_is_done_again(
+    shards: tuple[Bench, ShardFiles], monkeypatch: pytest.MonkeyPatch, discarded: int
+) -> None:
+    bench, files = shards
+    discard = ShardFiles.discard
+
+    def dying(self: ShardFiles, span: Span) -> None:
+        if span == [*SPANS, None][discarded]:
+            raise KeyboardInterrupt
+        discard(self, span)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardFiles, "discard", dying)
+        if discarded < 3:
+            with pytest.raises(KeyboardInterrupt):
+                merge_shards(bench, KEY, SPANS)
+            assert files.found() == sorted([WHOLE, *SPANS[discarded:]])
+        else:
+            # Its answer alone was lost.
+            merge_shards(bench, KEY, SPANS)
+    assert merge_shards(bench, KEY, SPANS) == Done(WHOLE)
+    assert files.found() == [WHOLE]
+    np.testing.assert_array_equal(
+        files.load(WHOLE).checksums, np.concatenate([shard(span).checksums for span in SPANS])
+    )
+    assert set(files.load(WHOLE).unreadable) == {0, 4, 6}
+
+
+def test_a_damaged_whole_is_merged_anew_and_parts_that_are_gone_are_told(
+    shards: tuple[Bench, ShardFiles],
+) -> None:
+    bench, files = shards
+    path = files._path(WHOLE)
+    path.write_bytes(b"torn")
+    assert merge_shards(bench, KEY, SPANS) == Done(WHOLE)
+    assert files.is_whole(WHOLE)
+    for span in SPANS[1:]:
+        files.save(shard(span))
+    path.write_bytes(b"torn")
+    assert merge_shards(bench, KEY, SPANS) == Done([SPANS[0]])
+    # What is there stays: only the lost photographs are recorded again.
+    assert set(files.found()) >= set(SPANS[1:])
