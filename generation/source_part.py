@@ -37,7 +37,7 @@ class SourcePart:
     names : sequence of str
     places : sequence of Place
     patience : float
-        Seconds that all waiting together may take.
+        Seconds that the disk may be away at a stretch.
     """
 
     where: str
@@ -46,7 +46,8 @@ class SourcePart:
     places: Sequence[Place]
     patience: float
     ignored: int = 0
-    _waited: float = 0.0
+    # Errors of a disk that outlasted the patience once: the disk is damaged and not away.
+    _damaged: bool = False
 
     def __len__(self) -> int:
         return self.first + len(self.names)
@@ -81,14 +82,19 @@ class SourcePart:
         UserError
             If it was there when it was listed, and is not any more.
         """
+        # Of this call alone: many threads may wait for the disk at a time.
+        away_since: float | None = None
         while True:
             try:
                 return self._read(self.place(index))
             except OSError as error:
-                if error.errno not in AWAY:
+                if error.errno not in AWAY or (error.errno == errno.EIO and self._damaged):
                     raise
-                if self._waited >= self.patience:
+                now = time.monotonic()
+                away_since = now if away_since is None else away_since
+                if now - away_since >= self.patience:
                     if error.errno == errno.EIO:
+                        self._damaged = True
                         raise
                     raise UserError(
                         f"the photograph {printable(self.name(index))} is not there any more "
@@ -98,7 +104,6 @@ class SourcePart:
                         "command again.",
                     ) from error
             time.sleep(_PAUSE)
-            self._waited += _PAUSE
 
     def _read(self, place: Place) -> bytes:
         with Path(place.path).open("rb") as file:

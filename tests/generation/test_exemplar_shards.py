@@ -3,7 +3,10 @@ from __future__ import annotations
 import errno
 import pickle
 import tarfile
+import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +202,44 @@ def test_a_photograph_that_was_listed_and_is_gone_is_no_unreadable_one(tmp_path:
     with pytest.raises(OSError, match="directory") as caught:
         part.read(1)
     assert caught.value.errno == errno.EISDIR
+
+
+def test_the_patience_is_the_same_however_many_threads_wait(tmp_path: Path) -> None:
+    from generation.folders import list_folder
+
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    disk.mkdir()
+    for number in range(8):
+        (disk / f"{number}.jpg").write_bytes(bytes([number]))
+    part = part_of(list_folder(disk), 0, 8, 3.0)
+    for _ in range(2):
+        # Away for half of the patience, twice: 8 threads have then waited 24 s together.
+        disk.rename(away)
+        returning = threading.Timer(1.5, lambda: away.rename(disk))
+        returning.start()
+        with ThreadPoolExecutor(8) as threads:
+            assert list(threads.map(part.read, range(8))) == [bytes([n]) for n in range(8)]
+        returning.join()
+
+
+def test_a_disk_that_is_damaged_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from generation.folders import list_folder
+
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(b"x")
+    part = part_of(list_folder(tmp_path), 0, 3, 0.9)
+
+    def broken(place: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(part, "_read", broken)
+    seconds = []
+    for index in range(3):
+        begun = time.monotonic()
+        with pytest.raises(OSError, match="Input/output"):
+            part.read(index)
+        seconds.append(time.monotonic() - begun)
+    assert seconds[0] >= 0.9
+    assert max(seconds[1:]) < 0.5
