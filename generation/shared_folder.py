@@ -27,7 +27,7 @@ class SharedFolder:
     path : Path
         A work folder that is held by `sole_builder`.
     patience : float
-        Seconds.
+        Seconds that it may be away at a stretch.
     """
 
     def __init__(self, path: Path, patience: float) -> None:
@@ -49,10 +49,12 @@ class SharedFolder:
         UserError
             If the folder stays away; or what `action` raises while the folder is there.
         """
-        begun = time.monotonic()
+        away_since: float | None = None
         failures = 0
         while True:
             if self.is_here():
+                # The action itself may take long, and the disk may go more than once.
+                away_since = None
                 try:
                     return action()
                 except (OSError, UserError) as error:
@@ -60,7 +62,9 @@ class SharedFolder:
                         failures += 1
                         if failures == _TRIES or not _of_absence(error):
                             raise
-            if time.monotonic() - begun > self._patience:
+            now = time.monotonic()
+            away_since = now if away_since is None else away_since
+            if now - away_since > self._patience:
                 raise UserError(
                     f"the work folder has been away for {self._patience:.0f} s",
                     where=str(self._path),

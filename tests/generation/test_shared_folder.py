@@ -47,6 +47,26 @@ def test_one_that_stays_away_is_a_sentence(work: WorkFolder, tmp_path: Path) -> 
     assert not (tmp_path / "disk").exists()
 
 
+def test_patience_begins_when_the_folder_goes_and_not_with_the_action(
+    work: WorkFolder, tmp_path: Path
+) -> None:
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    calls: list[int] = []
+
+    def long_action() -> str:
+        calls.append(1)
+        if len(calls) <= 2:
+            # Longer than the patience; then the disk goes for a moment.
+            time.sleep(1.2)
+            disk.rename(away)
+            threading.Timer(0.2, lambda: away.rename(disk)).start()
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return "done"
+
+    assert SharedFolder(work.path, 1).patiently(long_action) == "done"
+    assert len(calls) == 3
+
+
 def test_failures_that_have_other_reasons_are_told_at_once(work: WorkFolder) -> None:
     calls: list[int] = []
 
