@@ -3,52 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import io
+import importlib
 import os
 import sys
-import time
+from pathlib import Path
 from typing import Any
 
+from experiment.psychtoolbox_printing import print_without_python
 from house.errors import UserError
-
-# Without real-time permission psychtoolbox's queue thread says so after its start, and prints
-# through Python without holding Python's lock. The process crashes where the lock is free at
-# that moment, and where other Python code runs. It prints nothing later.
-_LOCK_SLICE = 0.1
-_LOCK_LONGEST = 3.0
-_LAST_WORDS = "KbQueueStart"
 
 CHOICES = ("auto", "psychtoolbox", "iohub")
 
 
-def choose_backend(
-    wanted: str = "auto",
-    real_time: bool | None = None,
-    python: tuple[int, int] | None = None,
-) -> str:
+def choose_backend(wanted: str = "auto", safe: bool | None = None) -> str:
     """Choose what reads the keyboard.
 
     Parameters
     ----------
     wanted : {"auto", "psychtoolbox", "iohub"}
         What was asked for.
-    real_time : bool, optional
-        Whether threads may have real-time priority; found out when absent.
-    python : tuple of int, optional
-        Version of Python; the running one when absent.
+    safe : bool, optional
+        Whether psychtoolbox's keyboard cannot crash this process; made so or found out when
+        absent.
 
     Returns
     -------
     {"ptb", "iohub"}
-        Psychtoolbox, which is more exact, except where it would crash: without real-time
-        permission on Python 3.12 and later, on which keeping the interpreter lock does not help
-        (a thread has its own state there). ioHub is a process of its own.
+        Psychtoolbox, which is more exact, except where it may crash; ioHub is a process of its
+        own.
 
     Raises
     ------
     UserError
-        If there is no such choice, or psychtoolbox was asked for where it crashes.
+        If there is no such choice, or psychtoolbox was asked for where it may crash.
     """
     if wanted not in CHOICES:
         raise UserError(
@@ -56,17 +43,34 @@ def choose_backend(
             where="--keyboard",
             remedy=f"There are: {', '.join(CHOICES)}.",
         )
-    version = sys.version_info[:2] if python is None else python
-    allowed = may_run_in_real_time() if real_time is None else real_time
-    crashes = not allowed and version >= (3, 12)
-    if wanted == "psychtoolbox" and crashes:
+    if wanted == "iohub":
+        return "iohub"
+    if make_psychtoolbox_safe() if safe is None else safe:
+        return "ptb"
+    if wanted == "psychtoolbox":
         raise UserError(
-            "psychtoolbox crashes without real-time permission on Python 3.12",
+            "psychtoolbox may crash here without real-time permission",
             where="--keyboard",
-            remedy='Give the permission (docs/experiment.md, "Prepare the machine"), take '
-            "Python 3.11, or --keyboard iohub.",
+            remedy='Give the permission (docs/experiment.md, "Prepare the machine") or take '
+            "--keyboard iohub.",
         )
-    return "iohub" if wanted == "iohub" or crashes else "ptb"
+    return "iohub"
+
+
+def make_psychtoolbox_safe() -> bool:
+    """Make sure that psychtoolbox's keyboard thread cannot crash this process; say whether it is.
+
+    See Also
+    --------
+    psychtoolbox_printing.print_without_python : what crashes, and the remedy.
+    """
+    if may_run_in_real_time():
+        return True
+    try:
+        library = importlib.import_module("psychtoolbox.PsychHID").__file__
+    except ImportError:
+        return True  # `start_keyboard` says that it is missing.
+    return library is not None and print_without_python(library)
 
 
 def keyboard_problem(
@@ -135,6 +139,8 @@ def start_keyboard(backend: str) -> Any:
             remedy="Install this room: pip install -e '.[experiment]'.",
         ) from error
     problem = keyboard_problem(backend, keyboard.havePTB, backend, 1)
+    if backend == "iohub":
+        end_deserted_servers()
     if problem is None:
         device = keyboard.KeyboardDevice(backend=backend, waitForStart=True)
         problem = keyboard_problem(
@@ -143,7 +149,7 @@ def start_keyboard(backend: str) -> Any:
     if problem is not None:
         raise problem
     if backend == "ptb":
-        start_queues(device)
+        device.start()
     return device
 
 
@@ -159,26 +165,35 @@ def stop_keyboard(device: Any) -> None:
         connection.quit()
 
 
-def start_queues(device: Any) -> None:
-    """Start the queue of each device so that psychtoolbox's complaint cannot crash us.
+def end_deserted_servers() -> int:
+    """Kill ioHub's processes whose session is dead; give how many.
 
-    The first start makes the thread that serves all queues. Where it will complain, Python's
-    lock is kept, with no Python code running, until the complaint has been taken down; how long
-    that takes depends on how busy the machine is.
+    They outlive a session that was killed, hold ioHub's port, and would take the next session's
+    messages.
     """
-    first, *others = device._buffers.values()
-    if may_run_in_real_time():
-        first.start()
-    else:
-        words = io.StringIO()
-        with contextlib.redirect_stdout(words):
-            first.start()
-            end = time.perf_counter() + _LOCK_LONGEST
-            keep_interpreter_lock(_LOCK_SLICE)
-            while _LAST_WORDS not in words.getvalue() and time.perf_counter() < end:
-                keep_interpreter_lock(_LOCK_SLICE)
-    for buffer in others:
-        buffer.start()
+    import psutil
+
+    ended = 0
+    for process in psutil.process_iter():
+        # A process may end, and need not be ours to look at.
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            if len(words) < 2 or Path(words[1]).name != "start_iohub_process.py":
+                continue
+            if words[-1].isdigit() and not _lives(int(words[-1])):
+                process.kill()
+                process.wait(5)
+                ended += 1
+    return ended
+
+
+def _lives(number: int) -> bool:
+    import psutil
+
+    try:
+        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def may_run_in_real_time() -> bool:
@@ -192,12 +207,3 @@ def may_run_in_real_time() -> bool:
         return False
     os.sched_setscheduler(0, policy, parameters)
     return True
-
-
-def keep_interpreter_lock(seconds: float) -> None:
-    """Sleep without giving up the interpreter lock, so that no Python code runs meanwhile."""
-    # `ctypes.PyDLL`, unlike `CDLL`, calls C with the lock held.
-    if sys.platform == "win32":
-        ctypes.PyDLL("kernel32").Sleep(round(1000 * seconds))
-    else:
-        ctypes.PyDLL(None).usleep(round(1_000_000 * seconds))

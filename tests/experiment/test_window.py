@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from Xlib import X
@@ -37,7 +38,7 @@ from tests.experiment.driver import ROOT, Driver, drive, events, some_answers
 pytestmark = [pytest.mark.window, pytest.mark.timeout(240)]
 
 without_crash = pytest.mark.skipif(
-    choose_backend() != "ptb", reason="psychtoolbox crashes here: Python 3.12, no rtprio"
+    choose_backend() != "ptb", reason="psychtoolbox may crash without real-time permission"
 )
 
 BACKGROUND = (0xEF, 0xEF, 0xED)
@@ -385,6 +386,13 @@ keyboard.close()
 """
 
 
+def read_until(program: subprocess.Popen[str], word: str) -> None:
+    """Read what a program prints up to the line with a word."""
+    assert program.stdout is not None
+    while word not in (line := program.stdout.readline()):
+        assert line, f"the keyboard's program ended before it was {word}"
+
+
 @pytest.mark.parametrize("backend", [pytest.param("psychtoolbox", marks=without_crash), "iohub"])
 def test_short_presses_between_polls_are_neither_lost_nor_late(
     driver: Driver, backend: str
@@ -396,15 +404,13 @@ def test_short_presses_between_polls_are_neither_lost_nor_late(
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert program.stdout is not None
-    while "ready" not in (line := program.stdout.readline()):
-        assert line, "the keyboard did not start"
-    heard = threading.Thread(target=program.stdout.readline)
+    read_until(program, "ready")
+    heard = threading.Thread(target=read_until, args=(program, "heard"))
     heard.start()
     while heard.is_alive():
         driver.press("q", 0.06)
         time.sleep(0.1)
-    assert "listening" in program.stdout.readline()
+    read_until(program, "listening")
     made = []
     for i in range(count):
         key = "uiojkl"[i % 6]
@@ -420,29 +426,58 @@ def test_short_presses_between_polls_are_neither_lost_nor_late(
 
 
 STARTING = """
-import time
-from experiment.keyboard import start_keyboard
-start_keyboard("ptb")
-time.sleep(0.3)
-print("alive", flush=True)
+import sys, time
+from experiment.responses import KeyboardResponses
+keyboard = KeyboardResponses(sys.argv[1])
+end = time.perf_counter() + 0.5
+while time.perf_counter() < end:
+    keyboard.poll()
+print("alive with", keyboard.describe()["backend"], flush=True)
+keyboard.close()
 """
 
 
-@without_crash
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="real-time permission of Linux")
-def test_the_keyboard_starts_without_real_time_permission(driver: Driver) -> None:
-    # Started without the defence about every second process crashes, so six in a row do not.
-    command = [sys.executable, "-c", STARTING]
+def without_permission(driver: Driver, backend: str) -> subprocess.CompletedProcess[str]:
+    """Start the keyboard in a process that may not run in real time."""
+    command = [sys.executable, "-c", STARTING, backend]
     setpriv = shutil.which("setpriv")
     if os.geteuid() == 0:
         assert setpriv is not None
         command = [setpriv, "--inh-caps=-sys_nice", "--bounding-set=-sys_nice", *command]
+    return subprocess.run(
+        command, env=driver.environment(), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="real-time permission of Linux")
+def test_the_keyboard_starts_without_real_time_permission(driver: Driver) -> None:
+    # Started without the defence about every second process crashes, so six in a row do not.
     for _ in range(6):
-        done = subprocess.run(
-            command, env=driver.environment(), capture_output=True, text=True, check=False
-        )
+        done = without_permission(driver, "psychtoolbox")
         assert done.returncode == 0, done.stderr
-        assert "alive" in done.stdout
+        assert "alive with ptb" in done.stdout
+        assert "Failed to switch to realtime priority" in done.stdout
+
+
+def test_a_killed_session_leaves_no_deaf_keyboard(driver: Driver) -> None:
+    # ioHub's process outlives the session, holds the port and takes the next one's messages.
+    killed = STARTING.replace("keyboard.close()", "import os; os.kill(os.getpid(), 9)")
+    with (driver.home / "log").open("wb") as log:
+        done = subprocess.run(
+            [sys.executable, "-c", killed, "iohub"],
+            env=driver.environment(),
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    assert done.returncode == -signal.SIGKILL
+    servers = [p for p in psutil.process_iter() if "start_iohub_process.py" in str(p.cmdline())]
+    assert servers
+    again = without_permission(driver, "iohub")
+    assert again.returncode == 0, again.stderr
+    assert "alive with iohub" in again.stdout
+    psutil.wait_procs(servers, timeout=5)
+    assert not [server for server in servers if server.is_running()]
 
 
 BLANKING = """
