@@ -6,21 +6,18 @@ the experiment to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.words import count, listed
 from house.errors import UserError
 from house.names import find_embedded
-from house.tables import read_toml
+from house.places import embedded_protocols
+from house.tables import read_toml, validate
 from participants.factors import StatedAnalysis
-
-PROTOCOLS = Path(__file__).resolve().parent.parent / "experiment" / "protocols"
-"""The embedded protocols: text files that lie in another room, and nothing of it is imported."""
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -41,21 +38,42 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class _Design(_Table):
+# Defaults are those of the experiment's protocols, to which a test holds them.
+class PlannedTrials(_Table):
+    """Of the table `[trials]`: main trials of a scheme and condition; 0 means every main unit."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    main: Count = 0
+
+
+class OwnTrials(_Table):
+    """Of a condition's own table: what it has otherwise than the rest."""
+
+    main: Count | None = None
+
+
+class PlannedConditions(_Table):
+    """Of the table `[design]`."""
+
     conditions: tuple[str, ...] = Field(min_length=1)
     schemes: tuple[str, ...] = Field(default=("Min+Max 9",), min_length=1)
 
 
-class _Units(_Table):
+class PlannedUnits(_Table):
+    """Of the table `[units]`."""
+
     main: str = "main"
     main_sets: tuple[str, ...] = ()
 
 
-class _Planned(_Table):
+class PlannedProtocol(_Table):
+    """What planning reads of a protocol."""
+
     name: str
-    design: _Design
-    trials: dict[str, Any] = Field(default_factory=dict)
-    units: _Units = _Units()
+    design: PlannedConditions
+    trials: PlannedTrials = PlannedTrials()
+    units: PlannedUnits = PlannedUnits()
     analysis: StatedAnalysis = StatedAnalysis()
 
 
@@ -84,7 +102,10 @@ class PlannedDesign:
 
 
 def read_planned(
-    name_or_path: str, contrast: str | None = None, bank: Sequence[UnitLike] | None = None
+    name_or_path: str,
+    contrast: str | None = None,
+    bank: Sequence[UnitLike] | None = None,
+    otherwise: tuple[str, str] | None = None,
 ) -> PlannedDesign:
     """Read what a protocol plans.
 
@@ -93,26 +114,23 @@ def read_planned(
     name_or_path : str
         An embedded protocol, or the path of a TOML file.
     contrast : str, optional
-        Two of its conditions such as ``synthetic-natural``; by default what it calls primary,
-        else its synthetic and natural images, else its first two.
+        Two of its conditions such as ``synthetic-natural``; by default what it calls primary.
     bank : sequence of Unit, optional
         Units of the bank that it is to be run with.
+    otherwise : tuple of str, optional
+        The two conditions where it calls none primary; by default synthetic and natural images,
+        else its first two.
 
     Raises
     ------
     UserError
         If there is no such protocol, it has one condition, or the bank lacks its units.
     """
-    path = find_embedded(name_or_path, PROTOCOLS, ".toml", "protocol")
+    path = find_embedded(name_or_path, embedded_protocols(), ".toml", "protocol")
     where = str(path)
-    try:
-        planned = _Planned.model_validate(read_toml(path, "protocol"))
-        pair = _pair(planned, contrast, where)
-        wanted = [_main_trials(planned.trials, condition) for condition in pair]
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"`{key}` of this protocol: {first['msg']}", where=where) from error
+    planned = validate(PlannedProtocol, read_toml(path, "protocol"), where)
+    pair = _pair(planned, contrast, otherwise, where)
+    wanted = [_main_trials(planned.trials, condition, where) for condition in pair]
     least = min(wanted, key=lambda n: n or float("inf"))
     schemes = len(planned.design.schemes)
     sizes = None if bank is None else _sizes(planned, bank, where)
@@ -139,7 +157,12 @@ def read_planned(
     return PlannedDesign(pair, units, each, same, " ".join(said))
 
 
-def _pair(planned: _Planned, contrast: str | None, where: str) -> tuple[str, str]:
+def _pair(
+    planned: PlannedProtocol,
+    contrast: str | None,
+    otherwise: tuple[str, str] | None,
+    where: str,
+) -> tuple[str, str]:
     names = planned.design.conditions
     pairs = {f"{a}-{b}": (a, b) for a in names for b in names if a != b}
     if not pairs:
@@ -147,30 +170,29 @@ def _pair(planned: _Planned, contrast: str | None, where: str) -> tuple[str, str
             f'the protocol has one condition, "{names[0]}": there is nothing to compare',
             where=where,
         )
-    if contrast is None:
-        usual = planned.analysis.contrast or ("synthetic", "natural")
-        return usual if set(usual) <= set(names) else (names[0], names[1])
-    if contrast not in pairs:
+    named = planned.analysis.contrast or otherwise
+    if contrast is None and named is None:
+        usual = "synthetic-natural"
+        return pairs[usual] if usual in pairs else (names[0], names[1])
+    wanted = contrast or "-".join(named or ())
+    if wanted not in pairs:
         raise UserError(
-            f'there is no contrast "{contrast}" in this protocol',
+            f'there is no contrast "{wanted}" in this protocol',
             where=where,
             remedy=f"Its conditions are {listed(list(names))}; choose two with --contrast.",
         )
-    return pairs[contrast]
+    return pairs[wanted]
 
 
-def _main_trials(trials: Mapping[str, Any], condition: str) -> int:
-    """Main trials of a scheme and condition; 0 means every main unit."""
-    own = trials.get(condition)
-    value = own.get("main") if isinstance(own, dict) else None
-    return _Count(main=trials.get("main", 0) if value is None else value).main
+def _main_trials(trials: PlannedTrials, condition: str, where: str) -> int:
+    own = (trials.model_extra or {}).get(condition)
+    if not isinstance(own, dict):
+        return trials.main
+    value = validate(OwnTrials, own, f"{where}, table [trials.{condition}]").main
+    return trials.main if value is None else value
 
 
-class _Count(_Table):
-    main: Count
-
-
-def _sizes(planned: _Planned, bank: Sequence[UnitLike], where: str) -> list[int]:
+def _sizes(planned: PlannedProtocol, bank: Sequence[UnitLike], where: str) -> list[int]:
     """Number of main units of each set, or of all where there are no sets."""
     main = [unit for unit in bank if unit.role == planned.units.main]
     sets = planned.units.main_sets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -20,10 +19,11 @@ from experiment.design_tables import (
 from experiment.texts import override_problem
 from house.errors import UserError
 from house.names import find_embedded
+from house.places import embedded_protocols
 from house.tables import parse_toml, read_toml, validate
 from participants.factors import Factor, FactorName, StatedAnalysis, check_factor_names
 
-PROTOCOLS = Path(__file__).parent / "protocols"
+PROTOCOLS = embedded_protocols()
 
 AnsweredType = Literal["practice", "main", "catch", "repeated"]
 Seconds = Annotated[float, Field(ge=0, le=600)]

@@ -29,3 +29,8 @@ def sessions_directory() -> Path:
 def reports_directory() -> Path:
     """Folder of reports: `reports` of the checkout, or in the user's data folder."""
     return _root() / "reports"
+
+
+def embedded_protocols() -> Path:
+    """Folder of the protocols that come with the package: text, which every room may read."""
+    return _HERE / "experiment" / "protocols"

@@ -6,10 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
-from analysis.planned_design import PROTOCOLS, read_planned
+from analysis.planned_design import (
+    OwnTrials,
+    PlannedConditions,
+    PlannedProtocol,
+    PlannedTrials,
+    PlannedUnits,
+    read_planned,
+)
+from experiment.design_tables import Counts, Design, Trials, Units
+from experiment.protocol import Protocol
 from house.errors import UserError
 from stimuli import Unit
 
@@ -80,13 +90,54 @@ def test_contrast_of_the_command_line_goes_first(ours: str) -> None:
         ("[design]", "[desig]", "design"),
         ('"a", "b"', '"a", "c"', 'in the set "c"'),
         ("[trials]", "[trials", "not valid TOML"),
+        ("main = 10", "main = -1", "`trials.main` should be greater than or equal to 0, found -1"),
+        ("main = 6", "main = 'six'", "trials.blurred.*`main`"),
+        ('"blurred", "natural"]\n', '"blurred", "none"]\n', 'no contrast "blurred-none"'),
     ],
 )
 def test_what_cannot_be_planned_is_said(ours: str, old: str, new: str, said: str) -> None:
     path = Path(ours)
     path.write_text(TEXT.replace(old, new))
     with pytest.raises(UserError, match=said):
-        read_planned(ours, "natural-synthetic" if "one" in said else None, bank(a=3, b=3))
+        read_planned(ours, "natural-synthetic" if said == "one condition" else None, bank(a=3, b=3))
+
+
+def test_the_datas_contrast_holds_where_the_protocol_names_none(ours: str) -> None:
+    other = ("synthetic", "blurred")
+    assert read_planned(ours, otherwise=other).contrast == ("blurred", "natural")
+    path = Path(ours)
+    path.write_text(TEXT.partition("[analysis]")[0])
+    assert read_planned(ours).contrast == ("synthetic", "natural")
+    assert read_planned(ours, otherwise=other).contrast == other
+    assert read_planned(ours, "natural-blurred", otherwise=other).contrast == ("natural", "blurred")
+    with pytest.raises(UserError, match='no contrast "none-natural"'):
+        read_planned(ours, otherwise=("none", "natural"))
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (PlannedConditions, Design),
+        (PlannedTrials, Trials),
+        (PlannedUnits, Units),
+        (OwnTrials, Counts),
+        (PlannedProtocol, Protocol),
+    ],
+)
+def test_what_is_read_of_a_protocol_is_what_the_experiment_has(
+    mine: type[BaseModel], theirs: type[BaseModel]
+) -> None:
+    for name, field in mine.model_fields.items():
+        its = theirs.model_fields[name]
+        assert field.is_required() == its.is_required()
+        default, other = field.get_default(), its.get_default()
+        if isinstance(default, BaseModel):
+            assert isinstance(other, BaseModel)
+            assert default.model_dump() == {
+                n: getattr(other, n) for n in type(default).model_fields
+            }
+        else:
+            assert default == other
 
 
 def test_unknown_contrast_and_protocol(ours: str) -> None:
@@ -95,7 +146,6 @@ def test_unknown_contrast_and_protocol(ours: str) -> None:
     assert "natural, blurred and synthetic" in str(caught.value.remedy)
     with pytest.raises(UserError, match="no embedded protocol"):
         read_planned("nothing")
-    assert {p.stem for p in PROTOCOLS.glob("*.toml")} >= {"demo", "borowski2021_experiment1"}
 
 
 def test_command_plans_for_the_protocol(ours: str, tmp_path: Path) -> None:
