@@ -54,8 +54,8 @@ class Machine:
 
     flops: float
     cores: int = 16
-    # Measured, images a second and core (docs/photographs.md's decoder, 500 x 375 JPEG).
-    decoding: float = 417.0
+    # Measured, images a second and core: the decoder alone in benchmarks/exemplars.py.
+    decoding: float = 439.0
     start: float = 30.0
     disk: float = 1e9
     task: float = 0.01
