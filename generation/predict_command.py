@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from generation.arguments import QuietOption
 from house.cli import console, progress
 from house.errors import UserError
+from house.names import without_odd_characters
 from house.places import banks_directory
 
 _GIB = 1 << 30
@@ -76,7 +76,7 @@ def predict(
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     path = bank or banks_directory() / "demo.h5"
-    called = check_name(name or re.sub(r"[^A-Za-z0-9._-]", "-", similarity))
+    called = check_name(name or without_odd_characters(similarity))
     refuse_second(path, called, force)
     sight = choose_similarity(similarity, int(memory * _GIB))
     with StimulusBank(path) as opened, progress(quiet=quiet) as bar:

@@ -20,7 +20,7 @@ from generation.recipe_overrides import Overrides, changed_text, override
 from generation.synthesis_settings import Synthesis
 from generation.unit_choice import ChosenUnit, Draw
 from house.errors import UserError
-from house.names import find_embedded
+from house.names import NAME, find_embedded
 from house.tables import read_toml, validate
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -48,7 +48,7 @@ class Recipe(_Part):
         So many units only, main ones first.
     """
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[str, StringConstraints(pattern=NAME)]
     description: str = ""
     network: NetworkKey = NetworkChoice(name="squeezenet1_1")
     seed: int = Field(default=0, ge=0)

@@ -1,12 +1,29 @@
-"""Names that people type: nearest right ones, and embedded files against paths."""
+"""Names that people give and type: what may be one, nearest right ones, files against paths."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from house.errors import UserError
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What names files, groups of them and parts of units' names: the same on every system."""
+
+NAME_RULE = "Take letters, digits, dot, underscore and hyphen; begin with a letter or a digit."
+"""The same for people."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is such a name."""
+    return re.fullmatch(NAME, text) is not None
+
+
+def without_odd_characters(text: str) -> str:
+    """Put a hyphen for each character that no name has."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text)
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str:

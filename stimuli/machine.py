@@ -7,7 +7,6 @@ content checksum, and a bank with them is the bank that it was without.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from house.errors import UserError
-from house.names import nearest
+from house.names import NAME_RULE, is_name, nearest
 from stimuli import schema
 
 ROOT = "machine"
@@ -26,7 +25,6 @@ SCHEMES = ("Max 1", "Min+Max 1", "Max 9", "Min+Max 9")
 """Order of the last two axes: whose references are shown, and which of them."""
 
 _DATASETS = ("decision", "shuffled")
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 
 @dataclass(frozen=True)
@@ -89,10 +87,10 @@ class MachinePrediction:
 
 def check_name(name: str) -> str:
     """Give the name back where it can name a prediction; `UserError` otherwise."""
-    if not _NAME.match(name):
+    if not is_name(name):
         raise UserError(
             f'"{name}" cannot name a prediction',
-            remedy="Take letters, digits, dot, underscore and hyphen.",
+            remedy=NAME_RULE,
         )
     return name
 

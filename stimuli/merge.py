@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from house.errors import UserError
+from house.names import NAME_RULE, is_name
 from house.provenance import git_commit, software_versions
 from stimuli import schema
 from stimuli.bank import StimulusBank
 from stimuli.schema import NETWORK_SEPARATOR, SIGNS, Unit, unit_id
 from stimuli.writer import BankWriter
 
-_LABEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 # What all banks must have alike, in words.
 _ALIKE = {
     "image_size": "pixels a side",
@@ -110,10 +109,10 @@ def merge_banks(parts: Sequence[Part], out: Path, *, name: str) -> str:
 def _check_labels(parts: Sequence[Part]) -> None:
     labels = [part.label for part in parts]
     for label in labels:
-        if not _LABEL.match(label):
+        if not is_name(label):
             raise UserError(
                 f'"{label}" cannot name a network',
-                remedy="Take letters, digits, dot, underscore and hyphen.",
+                remedy=NAME_RULE,
             )
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from house.errors import UserError
-from house.names import find_embedded, nearest
+from house.names import find_embedded, is_name, nearest, without_odd_characters
 
 
 def test_an_error_says_where_what_and_what_to_do():
@@ -30,3 +30,16 @@ def test_an_unknown_embedded_name_lists_what_exists(tmp_path):
         find_embedded("dmeo", tmp_path, ".toml", "recipe")
     with pytest.raises(UserError, match="no such recipe file"):
         find_embedded(str(tmp_path / "absent.toml"), tmp_path, ".toml", "recipe")
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [("resnet50", True), ("a.b_c-9", True), ("9", True), ("", False), ("_a", False), (".a", False)]
+    + [(text, False) for text in ("a/b", "a b", "ä", "a\n")],
+)
+def test_what_may_be_a_name(text, may):
+    assert is_name(text) is may
+
+
+def test_odd_characters_become_hyphens():
+    assert without_odd_characters("lab_similarity:ä b.c") == "lab_similarity---b.c"
