@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from generation.network_choice import NetworkChoice
+from house.names import NAME, NAME_RULE, is_name, without_odd_characters
 from house.tables import read_toml, validate
 
-_Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_Label = Annotated[str, StringConstraints(pattern=NAME)]
 
 
 class SweepNetwork(NetworkChoice):
@@ -28,7 +28,7 @@ class SweepNetwork(NetworkChoice):
     @property
     def called(self) -> str:
         """The label, or the last part of the name."""
-        return self.label or re.sub(r"[^A-Za-z0-9._-]", "-", self.name.rpartition(":")[2])
+        return self.label or without_odd_characters(self.name.rpartition(":")[2])
 
     def choice(self) -> NetworkChoice:
         """Give the network without its label."""
@@ -72,10 +72,23 @@ class Sweep(BaseModel):
     @model_validator(mode="after")
     def _one_label_each(self) -> Sweep:
         labels = [network.called for network in self.networks]
-        twice = sorted({label for label in labels if labels.count(label) > 1})
+        for network in self.networks:
+            if not is_name(network.called):
+                raise ValueError(
+                    f'should give {network.name} a label, as "{network.called}" cannot be one: '
+                    f"{NAME_RULE[0].lower()}{NAME_RULE[1:-1]}"
+                )
+        # Banks are files, and some systems take X.h5 and x.h5 for one.
+        folded = [label.casefold() for label in labels]
+        twice = sorted({label for label in labels if folded.count(label.casefold()) > 1})
         if twice:
             raise ValueError(
                 f"should give each network its own label; {', '.join(twice)} stands for several"
+            )
+        if self.merge and len(labels) > 1 and self.name.casefold() in folded:
+            raise ValueError(
+                f"should call the sweep or the network otherwise: {self.name}.h5 would be the bank "
+                f"of all and that of {self.name} alone"
             )
         return self
 

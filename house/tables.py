@@ -91,7 +91,10 @@ def _describe(model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"the key `{key}` is missing"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"`{key}` {message[0].lower()}{message[1:]}, found {detail['input']!r}"
+    # What is wrong with the file as a whole is not told by repeating it.
+    whole = not detail["loc"] and isinstance(detail["input"], dict)
+    found = "" if whole else f", found {detail['input']!r}"
+    return f"`{key}` {message[0].lower()}{message[1:]}{found}"
 
 
 def _siblings(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -181,7 +181,12 @@ def test_a_sweeps_recipe_gives_its_units_again(recipe_file: Path, tmp_path: Path
     [
         (("units = 2", "unit = 2"), 'Did you mean "units"'),
         (('label = "lab"', 'label = "squeezenet1_1"'), "its own label; squeezenet1_1"),
+        (('label = "lab"', 'label = "SqueezeNet1_1"'), "SqueezeNet1_1, squeezenet1_1 stands"),
         (('label = "lab"', 'label = "a b"'), "label"),
+        # The bank of all would take the place of this network's.
+        (('label = "lab"', 'label = "two"'), r"two\.h5 would be the bank of all"),
+        # Found out before hours of work, not when the banks are merged.
+        (('small"\nlabel = "lab"', '_small"'), r'a label, as "_small" cannot be one: take letters'),
         (("units = 2", "units = 0"), "units"),
     ],
 )
@@ -192,6 +197,16 @@ def test_a_wrong_sweep_is_told(
     path.write_text(path.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
     with pytest.raises(UserError, match=message):
         load_sweep(path)
+
+
+@pytest.mark.parametrize("change", [("seed = 7", "merge = false"), ("two", "three")])
+def test_a_sweep_without_a_bank_of_all_may_be_called_as_its_network(
+    recipe_file: Path, tmp_path: Path, change: tuple[str, str]
+) -> None:
+    path = write(tmp_path, recipe_file, "small")
+    text = path.read_text(encoding="utf-8").replace('label = "lab"', 'label = "two"')
+    path.write_text(text.replace(*change, 1), encoding="utf-8")
+    assert [network.called for network in load_sweep(path).networks] == ["squeezenet1_1", "two"]
 
 
 def test_labels_come_from_names() -> None:
