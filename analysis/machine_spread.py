@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.machine import read_prediction
+from analysis.words import listed
 from house.errors import UserError
 from stimuli import MachinePrediction
 from stimuli.machine import CONDITIONS, SCHEMES
@@ -24,7 +25,7 @@ class Spread:
     unit_slope_sd : float
         Of their difference.
     d_primes : tuple of float
-        Mean d' with synthetic and with natural images.
+        Mean d' in the first and in the second condition.
     origin : str
         A sentence that says where this comes from.
     """
@@ -35,7 +36,11 @@ class Spread:
     origin: str
 
 
-def machine_spread(prediction: MachinePrediction, where: str) -> Spread:
+def machine_spread(
+    prediction: MachinePrediction,
+    where: str,
+    contrast: tuple[str, str] = ("synthetic", "natural"),
+) -> Spread:
     """Estimate the spread between units from the decision variables of a bank.
 
     A unit's batches are its repetitions: their standard deviation, pooled over units, is the
@@ -48,12 +53,23 @@ def machine_spread(prediction: MachinePrediction, where: str) -> Spread:
     prediction : MachinePrediction
     where : str
         The bank, for messages.
+    contrast : tuple of str
+        The two conditions that are compared.
 
     Raises
     ------
     UserError
-        If no scheme has both conditions, or there are too few units or batches.
+        If the machine does not know a condition, no scheme has both, or there are too few units
+        or batches.
     """
+    unknown = [name for name in contrast if name not in CONDITIONS]
+    if unknown:
+        raise UserError(
+            f"a machine observer says nothing of the condition {listed(unknown)}: it compares "
+            f"queries with {listed(list(CONDITIONS))} references",
+            where=where,
+            remedy="Leave the bank's machine out and give --unit-sd and --unit-slope-sd.",
+        )
     both = [
         place for place in range(len(SCHEMES))
         if np.isfinite(prediction.decision[..., place]).all()
@@ -67,7 +83,7 @@ def machine_spread(prediction: MachinePrediction, where: str) -> Spread:
         )
     scheme = both[-1]
     values = prediction.decision[..., scheme].astype(np.float64)
-    values = values[:, :, [CONDITIONS.index("synthetic"), CONDITIONS.index("natural")]]
+    values = values[:, :, [CONDITIONS.index(name) for name in contrast]]
     noise = np.sqrt(values.var(axis=1, ddof=1).mean(axis=0))
     if not (noise > 0).all():
         raise UserError("the machine's answers do not vary between batches", where=where)
@@ -81,15 +97,15 @@ def machine_spread(prediction: MachinePrediction, where: str) -> Spread:
         round(slope, 3),
         (float(first), float(second)),
         f"The spread between units is that of the machine observer “{prediction.name}” over "
-        f"{units} units of this bank ({SCHEMES[scheme]}; the noise is what differs between its "
-        f"{batches} batches).",
+        f"{units} units of this bank ({listed(list(contrast))}, {SCHEMES[scheme]}; the noise "
+        f"is what differs between its {batches} batches).",
     )
 
 
-def read_spread(bank: Path, name: str | None) -> Spread:
+def read_spread(bank: Path, name: str | None, contrast: tuple[str, str]) -> Spread:
     """Read a prediction of a bank and estimate its spread; see `machine_spread`."""
     prediction, _ = read_prediction(bank, name)
-    return machine_spread(prediction, str(bank))
+    return machine_spread(prediction, str(bank), contrast)
 
 
 def _between(values: np.ndarray) -> float:

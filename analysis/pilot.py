@@ -25,7 +25,7 @@ class Pilot:
 
     Attributes
     ----------
-    contrast : str
+    contrast : tuple of str
         The two conditions.
     observers : Observers
         Their accuracies, and how far participants and units spread.
@@ -38,7 +38,7 @@ class Pilot:
         A sentence that says where this comes from.
     """
 
-    contrast: str
+    contrast: tuple[str, str]
     observers: Observers
     units: int
     units_each: int
@@ -98,7 +98,7 @@ def read_pilot(trials: pd.DataFrame, contrast: str | None, name: str) -> Pilot:
     cells = main.groupby(["participant_code", "condition", "unit_code"], observed=True).size()
     spreads, how = _spreads(main, own, correct)
     return Pilot(
-        contrast=chosen,
+        contrast=(first, second),
         observers=Observers(accuracy, *spreads),
         units=int(main["unit_code"].nunique()),
         units_each=int(each.median()),

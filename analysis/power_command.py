@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,12 +12,6 @@ from analysis.arguments import MachineOption, QuietOption
 from house.cli import console, messages, progress
 from house.errors import UserError
 from house.places import reports_directory
-
-_PUBLISHED = (
-    "Accuracies are those published with synthetic and natural images; spreads are near those of "
-    "a logistic mixed model of the same data."
-)
-_GIVEN = "Accuracies and spreads are as given on the command line."
 
 
 def power(
@@ -79,8 +73,9 @@ def power(
         typer.Option(
             "--accuracy",
             show_default=False,
-            help="Expected proportion correct in the two conditions. Default: 0.820,0.922. Twice "
-            "the same number gives the rate of false alarms.",
+            help="Expected proportion correct in the two conditions. Default: as published, "
+            "synthetic 0.820, natural 0.922, none 0.431. Twice the same number gives the rate of "
+            "false alarms.",
         ),
     ] = None,
     participant_sd: Annotated[
@@ -129,7 +124,8 @@ def power(
         str | None,
         typer.Option(
             "--contrast",
-            help="Two conditions of DATA or of the protocol, such as synthetic-natural.",
+            help="Two conditions of DATA or of the protocol, such as synthetic-natural. Default: "
+            "what the protocol, or that of DATA, calls primary.",
             show_default=False,
         ),
     ] = None,
@@ -167,63 +163,25 @@ def power(
     """
     from dataclasses import replace
 
-    from analysis.power import TESTS, Design, expected_seconds, power_curve
+    from analysis.power import TESTS, expected_seconds, power_curve
+    from analysis.power_assumptions import assume
     from analysis.power_report import answers_in_words, write_power
-    from analysis.simulated_design import Observers
 
-    observers, design, origin = Observers(), Design(), _PUBLISHED
-    if data is not None:
-        from analysis.load import load
-        from analysis.pilot import read_pilot
-
-        dataset = load(data)
-        pilot = read_pilot(dataset.trials, contrast, dataset.name)
-        # The protocol, if one is given, is to compare the same.
-        contrast = pilot.contrast
-        observers, origin = pilot.observers, pilot.origin
-        design = Design(units=(pilot.units,), repeats=pilot.repeats)
-        if pilot.units_each < pilot.units:
-            design = replace(design, units_each=pilot.units_each)
-    elif contrast and protocol is None:
-        raise UserError(
-            "--contrast chooses conditions of DATA or of --protocol, and none was given"
-        )
-    if protocol is not None:
-        from analysis.planned_design import read_planned
-        from stimuli import read_units
-
-        planned = read_planned(protocol, contrast, read_units(bank) if bank else None)
-        if planned.units is None and units is None:
-            raise UserError(
-                "the protocol takes every main unit of its bank, and how many these are is in "
-                "the bank",
-                where=protocol,
-                remedy="Give --bank with the bank, or --units with their number.",
-            )
-        design = Design(
-            units=(planned.units,) if planned.units else design.units,
-            units_each=planned.units_each or None, same_units=planned.same_units,
-        )  # fmt: skip
-        origin = f"{planned.origin} {origin}"
-    if bank is not None and (protocol is None or machine is not None or _predicts(bank)):
-        from analysis.machine_spread import read_spread
-
-        spread = read_spread(bank, machine)
-        observers = replace(observers, unit_sd=spread.unit_sd, unit_slope_sd=spread.unit_slope_sd)
-        origin = f"{origin} {spread.origin}"
-    elif machine is not None and bank is None:
-        raise UserError("--machine names a prediction of --bank, and no bank was given")
-    changed = Observers(
-        _accuracies(accuracy) if accuracy is not None else observers.accuracy,
-        observers.participant_sd if participant_sd is None else participant_sd,
-        observers.unit_sd if unit_sd is None else unit_sd,
-        observers.participant_slope_sd if participant_slope_sd is None else participant_slope_sd,
-        observers.unit_slope_sd if unit_slope_sd is None else unit_slope_sd,
-    )
-    if changed != observers:
-        observers = changed
-        plain = data is None and bank is None and protocol is None
-        origin = _GIVEN if plain else f"{origin} Changed on the command line."
+    expected = _accuracies(accuracy) if accuracy is not None else None
+    assumed = assume(
+        data, protocol, bank, machine,
+        contrast=contrast, accuracy=expected, units_given=units is not None,
+    )  # fmt: skip
+    given: dict[str, Any] = {
+        "accuracy": expected, "participant_sd": participant_sd, "unit_sd": unit_sd,
+        "participant_slope_sd": participant_slope_sd, "unit_slope_sd": unit_slope_sd,
+    }  # fmt: skip
+    changes = {name: value for name, value in given.items() if value is not None}
+    observers, origin = replace(assumed.observers, **changes), assumed.origin
+    if observers != assumed.observers:
+        options = ", ".join("--" + name.replace("_", "-") for name in changes)
+        origin += f" Changed on the command line: {options}."
+    design = assumed.design
     design = replace(
         design,
         participants=_numbers(participants, "--participants"),
@@ -249,20 +207,13 @@ def power(
         )  # fmt: skip
     target = out if out is not None else reports_directory() / "power"
     write_power(
-        table, observers, design, target, alpha=alpha, wanted=wanted, seed=seed, origin=origin
-    )
+        table, observers, design, target, contrast=assumed.contrast, alpha=alpha, wanted=wanted,
+        seed=seed, origin=origin,
+    )  # fmt: skip
     if not quiet:
         for sentence in answers_in_words(table, wanted):
             console.print(escape(sentence))
         console.print(f"Report: [bold]{escape(str(target / 'power.html'))}[/]")
-
-
-def _predicts(bank: Path) -> bool:
-    """Whether a bank holds answers of a machine."""
-    from stimuli import StimulusBank
-
-    with StimulusBank(bank) as opened:
-        return bool(opened.machine_names)
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

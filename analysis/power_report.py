@@ -106,6 +106,7 @@ def write_power(
     design: Design,
     out: Path,
     *,
+    contrast: tuple[str, str],
     alpha: float,
     wanted: float,
     seed: int,
@@ -121,6 +122,8 @@ def write_power(
         What it was made with.
     out : Path
         Folder.
+    contrast : tuple of str
+        Names of the two conditions.
     wanted : float
         Power to reach.
     origin : str
@@ -128,9 +131,9 @@ def write_power(
     """
     picture = draw_power(table, wanted, alpha)
     facts: dict[str, Any] = {
-        "observers": asdict(observers), "design": asdict(design), "alpha": alpha,
-        "wanted": wanted, "seed": seed, "assumptions": origin, "git_commit": git_commit(),
-        "versions": software_versions(("numpy", "scipy", "gpboost")),
+        "contrast": list(contrast), "observers": asdict(observers), "design": asdict(design),
+        "alpha": alpha, "wanted": wanted, "seed": seed, "assumptions": origin,
+        "git_commit": git_commit(), "versions": software_versions(("numpy", "scipy", "gpboost")),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }  # fmt: skip
     environment = jinja2.Environment(

@@ -185,6 +185,17 @@ def test_spread_between_units_is_found_again(level: float, slope: float) -> None
     assert found.d_primes == pytest.approx((1.5, 2.0), abs=0.06)
 
 
+def test_a_spread_is_that_of_the_contrast() -> None:
+    made = prediction()
+    one = machine_spread(made, "here", ("synthetic", "natural"))
+    two = machine_spread(made, "here", ("natural", "synthetic"))
+    assert two.d_primes == one.d_primes[::-1]
+    assert two.unit_slope_sd == one.unit_slope_sd
+    assert "(natural and synthetic, Min+Max 9;" in two.origin
+    with pytest.raises(UserError, match="says nothing of the condition none"):
+        machine_spread(made, "here", ("natural", "none"))
+
+
 def test_a_spread_needs_units_batches_and_both_conditions() -> None:
     for made in (
         prediction(ids=UNITS[:2]),

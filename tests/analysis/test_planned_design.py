@@ -151,12 +151,17 @@ def test_unknown_contrast_and_protocol(ours: str) -> None:
 def test_command_plans_for_the_protocol(ours: str, tmp_path: Path) -> None:
     arguments = ["power", "--protocol", ours, "--participants", "4", "--simulations", "10",
                  "--test", "t_paired", "--out", str(tmp_path), "--quiet"]  # fmt: skip
+    unknown = CliRunner().invoke(app, arguments)
+    assert "right with blurred images" in str(unknown.exception)
+    arguments += ["--accuracy", "0.7,0.9"]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     facts = json.loads((tmp_path / "power.json").read_text())
     assert facts["design"]["units"] == [12]
     assert facts["power"][0]["trials_each"] == 24
     assert "protocol “ours”, blurred against natural" in facts["assumptions"]
+    assert facts["contrast"] == ["blurred", "natural"]
+    assert facts["observers"]["accuracy"] == [0.7, 0.9]
     assert "protocol “ours”" in (tmp_path / "power.html").read_text()
     refused = CliRunner().invoke(app, ["power", "--protocol", "demo", "--out", str(tmp_path)])
     assert refused.exit_code != 0

@@ -129,7 +129,7 @@ def test_pilot_gives_design_and_spreads() -> None:
     )  # fmt: skip
     pilot = read_pilot(trials, None, "pilot")
     assert (pilot.contrast, pilot.units, pilot.units_each, pilot.repeats) == (
-        "synthetic-natural", 60, 60, 1,
+        ("synthetic", "natural"), 60, 60, 1,
     )  # fmt: skip
     own = trials["condition"] == "natural"
     assert pilot.observers.accuracy[1] == pytest.approx(float(trials.loc[own, "correct"].mean()))
