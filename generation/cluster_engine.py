@@ -79,6 +79,7 @@ class RayEngine:
         seen = {"runtime_env": {"env_vars": SEE_ALL_GPUS}} if self.gpus else {}
         self._remote = self._ray.remote(max_retries=0, max_calls=0, **seen)(perform)
         self._bench: Any = None
+        self.unfit = 0
         self._room = 0
         self._looked = -_LOOK_AGAIN
 
@@ -156,8 +157,9 @@ class RayEngine:
             say(f"note: no machine of the cluster has what {what} needs ({text}) yet; waiting")
 
     def wait(self, handles: Sequence[Any]) -> Sequence[Any]:
-        """Wait until one is finished."""
-        finished, _ = self._ray.wait(list(handles), num_returns=1)
+        """Wait until one is finished, and give all that are."""
+        self._ray.wait(list(handles), num_returns=1)
+        finished, _ = self._ray.wait(list(handles), num_returns=len(handles), timeout=0)
         return list(finished)
 
     def collect(self, handle: Any) -> Outcome:
@@ -169,7 +171,7 @@ class RayEngine:
         except errors.OutOfMemoryError:
             return Lost("its machine ran out of memory")
         except errors.WorkerCrashedError:
-            return Lost("its worker died")
+            return Lost("its worker died", died=True)
         except (errors.NodeDiedError, errors.ObjectLostError):
             return Lost("its machine was lost")
         except errors.LocalRayletDiedError as error:

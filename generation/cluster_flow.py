@@ -40,7 +40,15 @@ class Task:
 
 
 class Engine(Protocol):
-    """Who has tasks done."""
+    """Who has tasks done.
+
+    Attributes
+    ----------
+    unfit : int
+        Processes that told of a failure and end when they are given their next task.
+    """
+
+    unfit: int
 
     def submit(self, task: Task) -> Hashable:
         """Hand a task in; the handle stands for it."""
@@ -51,7 +59,7 @@ class Engine(Protocol):
         ...
 
     def wait(self, handles: Sequence[Any]) -> Sequence[Any]:
-        """Wait until some are finished, and give those."""
+        """Wait until some are finished, and give all that are."""
         ...
 
     def collect(self, handle: Any) -> Outcome:
@@ -99,14 +107,24 @@ def flow(
             under_way[engine.submit(task)] = task
         if not under_way:
             return
-        for handle in engine.wait(list(under_way)):
-            task = under_way.pop(handle)
-            outcome = engine.collect(handle)
+        finished = [
+            (under_way.pop(handle), engine.collect(handle))
+            for handle in engine.wait(list(under_way))
+        ]
+        # What a process told of is known before its end is.
+        engine.unfit += sum(isinstance(out, Lost) and out.unfit for _, out in finished)
+        for task, outcome in finished:
             if isinstance(outcome, Failed):
                 raise UserError(outcome.problem, where=outcome.where, remedy=outcome.remedy)
             if isinstance(outcome, Lost):
                 if outcome.details:
                     _log.debug("%s: %s", task.name, outcome.details)
+                if outcome.died and engine.unfit:
+                    # The end of a process that failed before: its failure was counted then, for
+                    # the task that it came from.
+                    engine.unfit -= 1
+                    again.append(task)
+                    continue
                 again.append(_lose(task, outcome.reason, retries, say))
                 continue
             for text in outcome.said:

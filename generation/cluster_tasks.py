@@ -84,10 +84,24 @@ class Failed:
 
 @dataclass(frozen=True)
 class Lost:
-    """A task that may be tried again; `details` are for those who look for a mistake."""
+    """A task that may be tried again.
+
+    Attributes
+    ----------
+    reason : str
+        For people.
+    details : str
+        For those who look for a mistake.
+    unfit : bool
+        Whether the process that says so ends when it is given its next task.
+    died : bool
+        Whether the process ended, for whatever reason.
+    """
 
     reason: str
     details: str = ""
+    unfit: bool = False
+    died: bool = False
 
 
 Outcome = Done | Failed | Lost
@@ -110,12 +124,12 @@ def perform(work: Callable[..., Done], bench: Bench, *arguments: Any) -> Outcome
     except UserError as error:
         if _short_of_memory(error.__cause__):
             _unfit = True
-            return Lost(f"memory ran out: {error.problem}")
+            return Lost(f"memory ran out: {error.problem}", unfit=True)
         return Failed(error.problem, error.where, error.remedy)
     except OSError as error:
         if _short_of_memory(error):
             _unfit = True
-            return Lost("memory ran out")
+            return Lost("memory ran out", unfit=True)
         return Failed(
             f"a worker cannot go on ({error.strerror or error})",
             str(error.filename or bench.folder),
@@ -124,9 +138,9 @@ def perform(work: Callable[..., Done], bench: Bench, *arguments: Any) -> Outcome
     except Exception as error:
         _unfit = True
         if _short_of_memory(error):
-            return Lost("memory ran out")
+            return Lost("memory ran out", unfit=True)
         text = (str(error).strip().splitlines() or [""])[0]
-        return Lost(f"{type(error).__name__}: {text}", traceback.format_exc())
+        return Lost(f"{type(error).__name__}: {text}", traceback.format_exc(), unfit=True)
 
 
 def _short_of_memory(error: BaseException | None) -> bool:

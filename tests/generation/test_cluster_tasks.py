@@ -62,7 +62,10 @@ def test_a_process_that_failed_may_be_unfit(
     assert isinstance(lost, Lost)
     assert reason in lost.reason
     assert "\n" not in lost.reason
+    # And says so: its end, at the next task, is not that task's fault.
     assert cluster_tasks._unfit
+    assert lost.unfit
+    assert not lost.died
 
 
 def test_an_unfit_process_ends_when_it_is_asked_again(tmp_path: Path) -> None:
