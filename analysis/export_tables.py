@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from house.errors import UserError
 from house.files import read_json
+from house.tables import validate
 from participants import MISSING, TRIAL_COLUMNS, SessionInfo
 from participants.session_list import ListedSession
 
@@ -54,18 +53,12 @@ class ExportedTable:
             "kind": "human",
             "completed": "unknown",
         }
-        try:
-            info = SessionInfo.model_validate(
-                known
-                | {"participant": self.key[0], "session": self.key[1], "expertise": self.expertise}
-            )
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise UserError(
-                f"SessionMetadata of this sidecar is damaged (`{key}`: {first['msg']})",
-                where=str(self.path.with_suffix(".json")),
-            ) from error
+        info = validate(
+            SessionInfo,
+            known
+            | {"participant": self.key[0], "session": self.key[1], "expertise": self.expertise},
+            f"{self.path.with_suffix('.json')}, SessionMetadata",
+        )
         return ListedSession(info=info, trials_answered=self.n_rows)
 
 

@@ -19,6 +19,11 @@ else:
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_LONGEST = 80
+"""Characters of a wrong value that are shown."""
+_MOST = 20
+"""Wrong keys that are told."""
+
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
     """Read a TOML file.
@@ -76,7 +81,9 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
         problems = [_describe(model, detail) for detail in error.errors()]
     if len(problems) == 1:
         raise UserError(problems[0], where=where)
-    listing = "".join(f"\n  - {problem}" for problem in problems)
+    listing = "".join(f"\n  - {problem}" for problem in problems[:_MOST])
+    if len(problems) > _MOST:
+        listing += f"\n  and {len(problems) - _MOST} more"
     raise UserError(f"{len(problems)} things are wrong:{listing}", where=where)
 
 
@@ -91,10 +98,16 @@ def _describe(model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"the key `{key}` is missing"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    # What is wrong with the file as a whole is not told by repeating it.
-    whole = not detail["loc"] and isinstance(detail["input"], dict)
-    found = "" if whole else f", found {detail['input']!r}"
+    # Of what is wrong with a whole table the message tells; to repeat all of it would hide that.
+    whole = isinstance(detail["input"], dict) and (
+        not detail["loc"] or detail["type"] == "value_error"
+    )
+    found = "" if whole else f", found {_shortened(repr(detail['input']))}"
     return f"`{key}` {message[0].lower()}{message[1:]}{found}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _siblings(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from house.errors import UserError
 from house.files import (
@@ -19,6 +19,7 @@ from house.files import (
     fsync_file,
     read_json,
 )
+from house.tables import validate
 from participants.journal import Journal, read_journal
 from participants.record import Plan, SessionInfo
 from participants.table import Row, SessionState, read_table, rows_from, state_of, write_table
@@ -153,13 +154,7 @@ class SessionFolder:
 
 
 def _load(model: type[Model], path: Path, what: str) -> Model:
-    value = read_json(path, what)
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{what} is damaged (`{key}`: {first['msg']})", where=str(path)) from error
+    return validate(model, read_json(path, what), str(path))
 
 
 if sys.platform == "win32":

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from house.errors import UserError
 from house.files import atomic_write_json, atomic_write_text, read_json
+from house.tables import validate
 from participants.record import RECORD_VERSION, SessionInfo
 
 FORMAT = "exemplary-sessions"
@@ -46,6 +47,15 @@ class ListedSession(BaseModel):
     def key(self) -> tuple[int, int]:
         """Numbers of participant and session."""
         return self.info.participant, self.info.session
+
+
+class _Listing(BaseModel):
+    """Content of ``sessions.json``."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    protocols: dict[str, str]
+    sessions: tuple[ListedSession, ...]
 
 
 @dataclass(frozen=True)
@@ -107,19 +117,16 @@ def read_session_list(folder: Path) -> SessionList | None:
             f"reads version {RECORD_VERSION}",
             where=str(path),
         )
-    try:
-        sessions = [ListedSession.model_validate(one) for one in content["sessions"]]
-        names = {str(sha): str(name) for sha, name in dict(content["protocols"]).items()}
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        key = ".".join(str(part) for part in first["loc"]) if first else str(error)
-        raise UserError(f"the list of sessions is damaged (`{key}`)", where=str(path)) from error
+    listed = validate(_Listing, content, str(path))
     description = folder / "dataset.json"
     value = read_json(description, "the data set's description") if description.is_file() else {}
     return SessionList(
-        sessions,
+        list(listed.sessions),
         value if isinstance(value, dict) else {},
-        {sha: _text(folder / "protocols" / Path(name).name) for sha, name in names.items()},
+        {
+            sha: _text(folder / "protocols" / Path(name).name)
+            for sha, name in listed.protocols.items()
+        },
     )
 
 

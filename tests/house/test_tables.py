@@ -43,6 +43,18 @@ def test_all_problems_are_listed_at_once():
     assert "greater than 0, found -1" in str(caught.value)
 
 
+def test_long_values_and_many_problems_are_cut_short():
+    with pytest.raises(UserError) as caught:
+        validate(Outer, {"name": ["x" * 5000], "inner": {"learning_rate": 1}}, "a.toml")
+    assert "found ['xxxx" in str(caught.value)
+    assert len(str(caught.value)) < 200
+    parts = [{"learning_rate": -1}] * 30
+    with pytest.raises(UserError, match="30 things are wrong") as caught:
+        validate(Outer, {"name": "x", "inner": {"learning_rate": 1}, "parts": parts}, "a.toml")
+    assert str(caught.value).count("greater than 0") == 20
+    assert "and 10 more" in str(caught.value)
+
+
 def test_what_is_allowed_is_said():
     with pytest.raises(UserError, match="'fourier' or 'pixel'"):
         validate(Outer, {"name": "x", "inner": {"learning_rate": 1, "kind": "wave"}}, "a.toml")

@@ -160,7 +160,10 @@ def test_damaged_tables_are_named_by_line_and_column(tmp_path):
 def test_damaged_metadata_names_the_key(tmp_path):
     folder = make(tmp_path)
     folder.info_path.write_text(folder.info_path.read_text().replace('"simulated"', '"robot"'))
-    with pytest.raises(UserError, match=r"session\.json.*`kind`"):
+    with pytest.raises(UserError, match=r"session\.json: `kind` should be.*found 'robot'"):
+        _ = folder.info
+    folder.info_path.write_text(folder.info_path.read_text().replace('"kind"', '"knid"'))
+    with pytest.raises(UserError, match=r'`knid`(.|\n)*Did you mean "kind"'):
         _ = folder.info
 
 
