@@ -119,13 +119,20 @@ def build(
             reporter.say(f"note: {selection.describe(spec.name)}")
         scheduler.begin(job, spec)
         accuracy = _check(scheduler, spec, reporter)
+        files = RecordingFiles(work.path, job.recording_key(units))
+        if files.foreign():
+            reporter.say(
+                f"note: what {work.path.name} holds of photographs was recorded for another "
+                "recipe, of other photographs or by another version of this program; they are "
+                "recorded anew"
+            )
         exemplars = find_exemplars(
             recipe.natural,
             recipe.seed,
             spec,
             units,
             pool,
-            RecordingFiles(work.path, job.recording_key(units)),
+            files,
             reporter,
             scheduler.record,
         )

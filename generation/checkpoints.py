@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from generation.extremes import RunningExtremes
 from generation.shard_plan import tile
 from house.errors import UserError
 from house.files import atomic_writer
+
+_RECORDING = re.compile(r"(?:recording|values|shard)-([0-9a-f]{16})(?:-\d+-\d+)?\.np[yz]")
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,15 @@ class RecordingFiles:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.key = key
+        self._folder = folder
         self._checkpoint = folder / f"recording-{key[:16]}.npz"
         self._values = folder / f"values-{key[:16]}.npy"
         self.shards = ShardFiles(folder, key)
+
+    def foreign(self) -> int:
+        """Count files of recordings under other keys."""
+        found = (_RECORDING.fullmatch(path.name) for path in self._folder.iterdir())
+        return sum(match.group(1) != self.key[:16] for match in found if match)
 
     def done(self) -> int:
         """Give the number of photographs that an earlier call has seen."""

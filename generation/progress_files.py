@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy.typing as npt
 from generation.synthesis.optimize import Optimized
 from house.files import atomic_writer
 
+_UNIT = re.compile(r"(?!recording-|shard-).+-([0-9a-f]{16})\.npz")
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
@@ -88,6 +91,15 @@ class WorkFolder:
     def discard(self, unit_id: str, key: str) -> None:
         """Delete a unit's file, so that it is made again."""
         self._file(unit_id, key).unlink(missing_ok=True)
+
+    def foreign(self, keys: Collection[str]) -> int:
+        """Count finished units of other keys: of another recipe or another version of this code."""
+        ours = {key[:16] for key in keys}
+        return sum(
+            found.group(1) not in ours
+            for path in self.path.glob("*.npz")
+            if (found := _UNIT.fullmatch(path.name))
+        )
 
     def size(self) -> int:
         """Give the bytes that finished units take already."""

@@ -96,6 +96,11 @@ def synthesise(
     open_passes = [rows for rows in passes if not np.isfinite(means[rows]).all()]
     finished = len(passes) - len(open_passes)
     advance = reporter.stage(STAGE, len(passes) * settings.steps, finished * settings.steps)
+    if foreign := work.foreign(keys):
+        reporter.say(
+            f"note: {foreign} finished units in {work.path.name} are of another recipe, other "
+            "photographs or another version of this program; they are not used"
+        )
     if finished:
         kept = sum(len(rows) for rows in passes) - sum(len(rows) for rows in open_passes)
         reporter.say(f"{kept} of {len(units)} units were finished earlier")

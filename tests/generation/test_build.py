@@ -179,6 +179,51 @@ def test_interrupted_in_the_middle_it_goes_on_to_the_same_bank(
                 )
 
 
+class Cancelled(Exception):  # noqa: N818
+    """Stands for a build that ends after two units."""
+
+
+class Cancelling(Silent):
+    def stage(self, name: str, total: int, done: int = 0) -> Callable[[int], None]:
+        advance = super().stage(name, total, done)
+
+        def step(count: int) -> None:
+            advance(count)
+            # Six steps a unit: in the middle of the third.
+            if name == "synthetic images" and self.done[name][0] >= 14:
+                raise Cancelled
+
+        return step
+
+
+def test_what_another_version_left_is_told_of_and_not_used(
+    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, reporter = make(recipe_file, tmp_path / "whole.h5")
+    assert not any("another version" in text for text in reporter.said)
+    out, work = tmp_path / "bank.h5", tmp_path / "bank.h5.work"
+    with monkeypatch.context() as patch:
+        patch.setattr("generation.job.ALGORITHM", 1)
+        with pytest.raises(Cancelled):
+            build(*load_recipe(str(recipe_file)), out, Cancelling())
+        assert len(list(work.glob("fire*.npz"))) == 2
+    made, reporter = make(recipe_file, out)
+    assert [text for text in reporter.said if "another version" in text] == [
+        "note: what bank.h5.work holds of photographs was recorded for another recipe, of other "
+        "photographs or by another version of this program; they are recorded anew",
+        "note: 2 finished units in bank.h5.work are of another recipe, other photographs or "
+        "another version of this program; they are not used",
+    ]
+    assert not any("finished earlier" in text for text in reporter.said)
+    assert reporter.done["synthetic images"] == (3 * 6, 3 * 6)
+    assert made.content_sha256 == whole.content_sha256
+    assert not work.exists()
+    # A finished bank of it is not replaced unasked.
+    monkeypatch.setattr("generation.job.ALGORITHM", 1)
+    with pytest.raises(UserError, match=r"other software.*--force"):
+        make(recipe_file, out)
+
+
 def test_units_of_a_layer_in_one_pass(recipe_file: Path, tmp_path: Path) -> None:
     alone, _ = make(recipe_file, tmp_path / "alone.h5")
     text = recipe_file.read_text(encoding="utf-8")

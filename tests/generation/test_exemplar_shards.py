@@ -17,6 +17,7 @@ from generation.exemplar_shards import Damaged, Shard, ShardFiles, merge
 from generation.exemplars import Recording, record, record_span
 from generation.networks import Network
 from generation.photographs import Pool
+from generation.progress_files import WorkFolder
 from generation.shard_plan import Span
 from generation.source_part import part_of
 from generation.tar_shards import TarSource
@@ -243,3 +244,24 @@ def test_a_disk_that_is_damaged_is_waited_for_once(
         seconds.append(time.monotonic() - begun)
     assert seconds[0] >= 0.9
     assert max(seconds[1:]) < 0.5
+
+
+def test_files_of_other_recordings_are_counted(network: Network, tmp_path: Path) -> None:
+    files = RecordingFiles(tmp_path, KEY)
+    (tmp_path / "note").write_text("x")
+    files.shards.save(shard_of(network, Span(0, 2)))
+    files.open_values(4, 2)
+    record(network, small_pool(step=60), LAYERS, K, IMAGES, files=files)
+    (tmp_path / f"fire2_1x1_30-{'b' * 16}.npz").write_bytes(b"x")
+    assert files.foreign() == 0
+    found = sorted(path.name for path in tmp_path.glob(f"*{'a' * 16}*"))
+    assert [name.split("-")[0] for name in found] == ["recording", "values"]
+    assert RecordingFiles(tmp_path, "b" * 64).foreign() == 2
+    RecordingFiles(tmp_path, "b" * 64).shards.save(shard_of(network, Span(0, 2)))
+    assert files.foreign() == 1
+    work = WorkFolder(tmp_path / "bank.h5")
+    work.path.mkdir()
+    for name in ("shard-" + "c" * 16 + "-0-2", "recording-" + "c" * 16, "2_all_1-" + "c" * 16):
+        (work.path / f"{name}.npz").write_bytes(b"x")
+    assert work.foreign([]) == 1
+    assert work.foreign(["c" * 64]) == 0
