@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from participants.columns import TRIAL_COLUMNS
 
@@ -49,7 +49,9 @@ class Factor(BaseModel):
 
     @field_validator("levels")
     @classmethod
-    def _named_well(cls, levels: dict[str, tuple[Value, ...]]) -> dict[str, tuple[Value, ...]]:
+    def _named_well(
+        cls, levels: dict[str, tuple[Value, ...]], known: ValidationInfo
+    ) -> dict[str, tuple[Value, ...]]:
         if len(levels) < 2:
             raise ValueError("should hold two levels or more")
         for name, values in levels.items():
@@ -57,28 +59,15 @@ class Factor(BaseModel):
                 raise ValueError(f'should name no level "{name}" with spaces around it')
             if not values:
                 raise ValueError(f'should give the level "{name}" at least one value')
+        # Without a column it is the column that is wrong.
+        if "column" in known.data:
+            _no_value_twice(levels, _of_numbers(known.data["column"]))
         return levels
-
-    @model_validator(mode="after")
-    def _no_value_twice(self) -> Factor:
-        if self.of_numbers:
-            spans = sorted(
-                (low, high) for values in self.levels.values() for low, high in map(_span, values)
-            )
-            for (_, end), (start, _) in pairwise(spans):
-                if start <= end:
-                    raise ValueError(f"should put {start} into one level only")
-            return self
-        everything = [str(value) for values in self.levels.values() for value in values]
-        twice = sorted({value for value in everything if everything.count(value) > 1})
-        if twice:
-            raise ValueError(f'should put "{twice[0]}" into one level only')
-        return self
 
     @property
     def of_numbers(self) -> bool:
         """Whether the column holds whole numbers."""
-        return TRIAL_COLUMNS[self.column].dtype == "int"
+        return _of_numbers(self.column)
 
     def reader(self) -> Callable[[Any], str | None]:
         """Give the function from a value of the column to the name of its level, or None."""
@@ -91,6 +80,23 @@ class Factor(BaseModel):
             return next((name for low, high, name in spans if low <= int(value) <= high), None)
 
         return of_number
+
+
+def _of_numbers(column: str) -> bool:
+    return TRIAL_COLUMNS[column].dtype == "int"
+
+
+def _no_value_twice(levels: dict[str, tuple[Value, ...]], of_numbers: bool) -> None:
+    if of_numbers:
+        spans = sorted(span for values in levels.values() for span in map(_span, values))
+        for (_, end), (start, _) in pairwise(spans):
+            if start <= end:
+                raise ValueError(f"should put {start} into one level only")
+        return
+    everything = [str(value) for values in levels.values() for value in values]
+    twice = sorted({value for value in everything if everything.count(value) > 1})
+    if twice:
+        raise ValueError(f'should put "{twice[0]}" into one level only')
 
 
 def _span(value: Value) -> tuple[int, int]:

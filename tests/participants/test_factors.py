@@ -7,8 +7,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from house.errors import UserError
+from house.tables import validate
 from participants.factors import (
     RESERVED,
     Factor,
@@ -56,6 +58,22 @@ def test_neighbouring_ranges_part_the_numbers(cuts: list[int]) -> None:
 def test_what_cannot_be_is_refused(column: str, levels: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Factor.model_validate({"column": column, "levels": levels})
+
+
+class _File(BaseModel):
+    factors: dict[str, Factor]
+
+
+def test_the_levels_are_named_and_not_all_of_the_table_is_repeated() -> None:
+    table = {"column": "participant", "levels": {"a": ["1-10"], "b": [10]}}
+    with pytest.raises(UserError) as caught:
+        validate(_File, {"factors": {"group": table}}, "p.toml")
+    assert str(caught.value) == (
+        "p.toml: `factors.group.levels` should put 10 into one level only."
+    )
+    table = {"column": "rt", "levels": {"a": ["x"], "b": ["y"]}}
+    with pytest.raises(UserError, match=r"`factors\.group\.column` should be"):
+        validate(_File, {"factors": {"group": table}}, "p.toml")
 
 
 def test_names() -> None:
