@@ -68,10 +68,26 @@ class MachineChoice:
 
 
 def recorded_choice(choice: MachineChoice, record: dict[str, Any] | None) -> MachineChoice:
-    """Give what a session was begun with, where it goes on; `record` is what `describe` gave."""
+    """Give what a session was begun with, where it goes on; `record` is what `describe` gave.
+
+    Raises
+    ------
+    UserError
+        If the command line asks for another prediction or another noise.
+    """
     if not record or record.get("name") != MachineObserver.name:
         return choice
-    return MachineChoice(choice.bank, record["prediction"], record["parameters"]["noise"])
+    begun = MachineChoice(choice.bank, record["prediction"], record["parameters"]["noise"])
+    for option, asked, was in (
+        ("--machine", choice.name, begun.name), ("--noise", choice.noise, begun.noise)
+    ):  # fmt: skip
+        if asked is not None and asked != was:
+            raise UserError(
+                f"this session was begun with {option} {was} and cannot go on with {asked}",
+                where=option,
+                remedy="Leave the option out, or begin another session with --new-session.",
+            )
+    return begun
 
 
 class MachineObserver(_Seeded):

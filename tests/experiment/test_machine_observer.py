@@ -150,8 +150,13 @@ def test_a_session_goes_on_with_the_noise_that_it_began_with(
         run_session(begun)
     monkeypatch.setattr(MachineObserver, "answer", answer)
     add_machine(predicted, prediction(bank, seed=5, name="another"))
-    # With two predictions in the bank now, and another noise on the command line.
-    resumed = run_session(replace(begun, resume=True, noise=3.0)).folder
+    # With two predictions in the bank now; what was asked for is neither changed nor dropped.
+    for changed, said in (({"noise": 3.0}, "--noise 0.0 and cannot go on with 3.0"),
+                          ({"machine": "another"}, "--machine lab and cannot go on with another"),
+                          ):  # fmt: skip
+        with pytest.raises(UserError, match=said):
+            run_session(replace(begun, resume=True, **changed))
+    resumed = run_session(replace(begun, resume=True, noise=None)).folder
     whole = run_session(replace(begun, data=tmp_path / "whole", machine="lab")).folder
     told = ("trial", "choice", "confidence")
     assert [[row[k] for k in told] for row in resumed.rows()] == [
