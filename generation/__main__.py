@@ -47,7 +47,8 @@ def verify(
     weights: Annotated[
         Path | None,
         typer.Option(
-            help="File of the network's weights, where it is not the bank's any more.",
+            help="File of the network's weights, where it is not where the bank says; in a bank "
+            "of several, of the network that was made with it.",
             show_default="as the bank says",
         ),
     ] = None,
@@ -64,7 +65,9 @@ def verify(
     if not problems and sample:
         from generation.remeasure import remeasure
 
-        measured, differing = remeasure(path, sample, weights)
+        measured, differing = remeasure(
+            path, sample, weights, lambda text: messages.print(f"[yellow]note:[/] {escape(text)}")
+        )
         problems += differing
         console.print(f"{measured} images measured again, {len(differing)} differ")
     for warning in found.warnings:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from generation.build import choose_device
 from generation.network_choice import NetworkChoice
 from generation.networks import Network, load_network, network_spec, with_weights
+from generation.scheduling import choose_device
 from generation.sheets import KINDS, SIGNS
-from generation.synthesis.optimize import measure
+from generation.synthesis.measuring import measure
 from house.errors import UserError
+from house.files import sha256_file
 from stimuli import StimulusBank, Unit
 from stimuli.schema import NETWORK_SEPARATOR, network_of
 
@@ -21,7 +23,12 @@ from stimuli.schema import NETWORK_SEPARATOR, network_of
 TOLERANCE = 2e-3
 
 
-def remeasure(path: Path, units: int, weights: Path | None = None) -> tuple[int, list[str]]:
+def remeasure(
+    path: Path,
+    units: int,
+    weights: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[int, list[str]]:
     """Compare recorded activations with new ones.
 
     For some units, spread evenly over the bank, the first and last synthetic image and the
@@ -34,7 +41,10 @@ def remeasure(path: Path, units: int, weights: Path | None = None) -> tuple[int,
     units : int
         How many units, at most.
     weights : Path, optional
-        The network's weights, where they are not where the bank's recipe says.
+        The network's weights, where they are not where the bank's recipe says. In a bank of
+        several networks, of the one that was made with them; the others' are where they were.
+    say : callable
+        Told which of several networks could not be had, so that its units were not measured.
 
     Returns
     -------
@@ -46,17 +56,26 @@ def remeasure(path: Path, units: int, weights: Path | None = None) -> tuple[int,
     Raises
     ------
     UserError
-        If the network is unknown here or its weights are others than the bank's.
+        If the network is unknown here or its weights are others than the bank's; in a bank of
+        several, if the file of weights belongs to none of them.
     """
     with StimulusBank(path) as bank:
         chosen = np.unique(np.linspace(0, len(bank.units) - 1, min(units, len(bank.units))))
         sample = [bank.units[row] for row in chosen.astype(int)]
         measured, problems = 0, []
-        for label, provenance in _networks(bank):
+        networks = _networks(bank)
+        given = _owner(networks, weights, path)
+        for label, provenance in networks:
             own = [unit for unit in sample if network_of(unit.layer) == label]
             if not own:
                 continue
-            network = _load(provenance, path, weights)
+            try:
+                network = _load(provenance, path, weights if label in given else None)
+            except UserError as error:
+                if len(networks) == 1:
+                    raise
+                say(f"units of {label} were not measured again: {error}")
+                continue
             for unit in own:
                 count, found = _unit(network, bank, unit)
                 measured += count
@@ -70,6 +89,26 @@ def _networks(bank: StimulusBank) -> list[tuple[str, dict[str, Any]]]:
     if merged is None:
         return [("", bank.provenance)]
     return [(part["network_label"], part["provenance"]) for part in merged]
+
+
+def _owner(
+    networks: list[tuple[str, dict[str, Any]]], weights: Path | None, path: Path
+) -> list[str]:
+    """Give the labels of the networks that a file of weights belongs to."""
+    if weights is None or len(networks) == 1:
+        # The only one: what is wrong with the file is told when it is loaded.
+        return [label for label, _ in networks]
+    if not weights.is_file():
+        raise UserError("there is no such file of weights", where=str(weights))
+    found = sha256_file(weights)
+    owners = [label for label, notes in networks if notes.get("weights_sha256") == found]
+    if not owners:
+        raise UserError(
+            f"no network of this bank was made with these weights (SHA-256 {found[:12]}…)",
+            where=str(path),
+            remedy=f"It has: {', '.join(label for label, _ in networks)}.",
+        )
+    return owners
 
 
 def _load(provenance: dict[str, Any], path: Path, weights: Path | None) -> Network:

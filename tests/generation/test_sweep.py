@@ -10,15 +10,21 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from generation.network_choice import NetworkChoice
+from generation.networks import Network, load_network
 from generation.recipe import load_recipe
 from generation.remeasure import remeasure
 from generation.sweep_settings import Sweep, load_sweep
+from generation.synthesis.measuring import measure
 from generation.units import select
 from house.errors import UserError
 from house.tables import validate
-from stimuli import StimulusBank
+from stimuli import BankWriter, StimulusBank, Unit, unit_id
+from stimuli.merge import Part, merge_banks
 from tests.generation.conftest import ROOT, run_generation
 
 MODULE = """
@@ -97,6 +103,98 @@ def test_one_that_fails_stops_no_other_and_the_rest_is_kept(
     monkeypatch.syspath_prepend(str(tmp_path))
     assert remeasure(out / "two.h5", 6) == (48, [])
     sys.modules.pop("networks_of_a_lab")
+
+
+def bank_of(network: Network, path: Path) -> Path:
+    """Write a bank of random pictures, with what a network's first layer makes of them."""
+    rng = np.random.default_rng(0)
+    units = [Unit(unit_id("0", "all", channel), "0", 0, "all", channel) for channel in (1, 4)]
+    pictures = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    values = measure(network, pictures, "0")[:, [unit.channel for unit in units]].T
+    order = np.argsort(values, axis=1)
+    exemplars = np.stack([order[:, :6], order[:, ::-1][:, :6]], axis=1)
+    ranks = np.broadcast_to(np.arange(6).reshape(3, 2).T, (2, 2, 2, 3))
+    with BankWriter(
+        path,
+        units=units,
+        name=path.stem,
+        image_size=32,
+        images_per_sign=2,
+        curve_steps=[0],
+        recipe="",
+        provenance={
+            "network": network.spec.name,
+            "network_choice": network.spec.choice,
+            "weights_sha256": network.spec.weights_sha256,
+        },
+    ) as writer:
+        for u in range(2):
+            for s in range(2):
+                best = exemplars[u, s, :2]
+                writer.write_synthetic(u, s, pictures[best], values[u, best], [0.0])
+        texts = [str(number) for number in range(20)]
+        writer.write_natural(
+            pictures, name=texts, sha256=texts, label=texts, licence=texts, author=texts
+        )
+        writer.write_exemplars(
+            exemplars,
+            np.take_along_axis(values[:, None].repeat(2, axis=1), exemplars, axis=2),
+            np.take_along_axis(exemplars[:, :, None].repeat(2, axis=2), ranks, axis=3),
+            ranks,
+        )
+    return path
+
+
+TRAINED = """
+import torch
+from torch import nn
+
+def trained():
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+"""
+
+
+def test_weights_are_taken_for_the_network_that_was_made_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trained_networks.py").write_text(TRAINED, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    parts, kept = [], {}
+    for seed, label in enumerate(("a", "b")):
+        torch.manual_seed(seed)
+        weights = tmp_path / f"{label}.pth"
+        import trained_networks
+
+        torch.save(trained_networks.trained().state_dict(), weights)
+        choice = NetworkChoice(
+            name="trained_networks:trained", weights=str(weights), layers=("0",), size=32
+        )
+        parts.append(Part(label, bank_of(load_network(choice), tmp_path / f"{label}.h5")))
+        kept[label] = tmp_path / f"{label}-kept.pth"
+    out = tmp_path / "both.h5"
+    merge_banks(parts, out, name="both")
+    said: list[str] = []
+    assert remeasure(out, 4, say=said.append) == (32, [])
+    # That of one is elsewhere: it is not tried for the other.
+    (tmp_path / "a.pth").rename(kept["a"])
+    assert remeasure(out, 4, kept["a"], said.append) == (32, [])
+    assert said == []
+    # Without it, the other one is measured, and this is told.
+    assert remeasure(out, 4, say=said.append) == (16, [])
+    (note,) = said
+    assert re.match("units of a were not measured again: .*no such file of weights", note)
+    (tmp_path / "c.pth").write_bytes(kept["a"].read_bytes() + b"x")
+    with pytest.raises(UserError, match=r"no network of this bank.*It has: a, b"):
+        remeasure(out, 4, tmp_path / "c.pth")
+    # A bank of one network has nothing else to measure.
+    with pytest.raises(UserError, match="no such file of weights"):
+        remeasure(parts[0].path, 4)
+    told = run_generation("verify", out, PYTHONPATH=str(tmp_path))
+    assert told.returncode == 0, told.stderr
+    assert "units of a were not measured again" in " ".join(told.stderr.split())
+    sys.modules.pop("trained_networks")
 
 
 @pytest.mark.slow
