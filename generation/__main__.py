@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from generation.arguments import BankArgument
 from generation.build_command import build
 from generation.predict_command import predict
 from generation.sweep_command import merge, sweep
@@ -26,13 +27,6 @@ app = make_app(
     "Start with [bold]python -m generation build[/]: it makes the demonstration bank in a few "
     "minutes. Then look at it with [bold]python -m generation preview[/]."
 )
-
-BankArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[BANK]", help="The bank's file.", show_default="the demo bank", dir_okay=False
-    ),
-]
 
 
 app.command()(build)

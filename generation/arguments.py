@@ -1,7 +1,8 @@
-"""Options that several commands have in common."""
+"""Arguments and options that several commands have in common."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,12 @@ CLUSTER_PANEL = "On a cluster"
 # Seconds.
 PATIENCE = 120.0
 
+BankArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="BANK", help="The bank's file.", show_default="the demo bank", dir_okay=False
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace what was made otherwise.")]
 ThreadsOption = Annotated[
     int | None,

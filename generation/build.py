@@ -25,13 +25,11 @@ from generation.photographs import Identity, Pool, identify, open_pool
 from generation.progress_files import WorkFolder
 from generation.recipe import Recipe
 from generation.reporter import Reporter
-from generation.scheduling import Here, Scheduler, choose_device
+from generation.scheduling import Here, Scheduler
 from generation.synthesis_stage import synthesise
 from generation.units import select
 from house.errors import UserError
 from stimuli import StimulusBank, Unit, verify_bank
-
-__all__ = ["Built", "build", "choose_device"]
 
 _CHECKING = "checking the network"
 # Photographs with labels among the embedded ones, about: what the check costs.

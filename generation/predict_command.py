@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from generation.arguments import QuietOption
+from generation.arguments import BankArgument, QuietOption
 from house.cli import console, progress
 from house.errors import UserError
 from house.names import without_odd_characters
@@ -19,12 +18,7 @@ _GIB = 1 << 30
 
 
 def predict(
-    bank: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[BANK]", help="The bank's file.", show_default="the demo bank", dir_okay=False
-        ),
-    ] = None,
+    bank: BankArgument = None,
     similarity: Annotated[
         str,
         typer.Option(
