@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.cells import ordered, trial_set
-from analysis.intervals import LEVEL, NAN, Resamples
+from analysis.intervals import NAN, Resamples, percentile_interval
 from house.seeds import generator
 
 Floats = NDArray[np.float64]
@@ -204,12 +204,7 @@ def _interval(
     draws = resamples.units[:most]
     if not len(draws) or len(np.unique(unit)) < 2:
         return NAN, NAN
-    values = np.array([statistic(weights[unit]) for weights in draws])
-    values = values[np.isfinite(values)]
-    if len(values) < 0.95 * len(draws) or np.ptp(values) == 0:
-        return NAN, NAN
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    return percentile_interval(np.array([statistic(weights[unit]) for weights in draws]))
 
 
 def _row(

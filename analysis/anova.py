@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pingouin
 
+from analysis.intervals import NAN
 from analysis.t_tests import TTest, t_result
 
 FEWEST = 3
@@ -79,8 +80,8 @@ def repeated_measures_anova(wide: pd.DataFrame) -> Anova | None:
         p=float(effect["p_unc"]),
         p_gg=float(effect["p_unc" if spherical else "p_GG_corr"]),
         epsilon=1.0 if spherical else float(effect["eps"]),
-        mauchly_w=float(effect["W_spher"]) if testable else float("nan"),
-        mauchly_p=float(effect["p_spher"]) if testable else float("nan"),
+        mauchly_w=float(effect["W_spher"]) if testable else NAN,
+        mauchly_p=float(effect["p_spher"]) if testable else NAN,
         partial_eta_squared=float(effect["np2"]),
         error_mean_square=float(error["MS"]),
     )

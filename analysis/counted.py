@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.cells import factor_trials, ordered
-from analysis.intervals import LEVEL, NAN, Resamples, t_interval, two_sem
+from analysis.intervals import NAN, Resamples, percentile_interval, t_interval, two_sem
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -27,7 +27,6 @@ FACTORS = ("", "scheme", "expertise")
 CELL_COLUMNS = ("condition", "scheme", "expertise", "participant_code", "unit_code")
 """Columns that cells and their counts need; splitting fewer columns is faster."""
 
-_MOST_UNDEFINED = 0.05
 _CHUNK = 8_000_000
 
 
@@ -106,11 +105,11 @@ def bootstrap(
         with np.errstate(invalid="ignore", divide="ignore"):
             means[part] = (weights * np.where(known, values, 0.0)).sum(axis=1) / total
     defined = means[np.isfinite(means)]
-    if len(defined) < (1 - _MOST_UNDEFINED) * draws or np.ptp(defined) == 0:
+    low, high = percentile_interval(means)
+    if not np.isfinite(low):
         return NAN, NAN
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     shift = float(np.mean(defined) - np.nanmean(statistic(counts.by_participant())))
-    return float(low) - shift, float(high) - shift
+    return low - shift, high - shift
 
 
 def summary(

@@ -222,9 +222,19 @@ def _bootstrap(
     if statistic == "median" and len(values) > _MOST_FOR_MEDIAN:
         return NAN, NAN
     function = resamples.mean if statistic == "mean" else resamples.median
-    draws = function(values, participant, unit)
+    return percentile_interval(function(values, participant, unit))
+
+
+def percentile_interval(draws: Floats) -> tuple[float, float]:
+    """95 % percentile interval of what a bootstrap drew.
+
+    NaN where there is nothing, where more than one draw in twenty is not defined, and where all
+    are the same, which says nothing about an error.
+    """
     defined = draws[np.isfinite(draws)]
-    if len(defined) < (1 - _MOST_UNDEFINED) * len(draws) or np.ptp(defined) == 0:
+    if not len(defined) or len(defined) < (1 - _MOST_UNDEFINED) * len(draws):
+        return NAN, NAN
+    if np.ptp(defined) == 0:
         return NAN, NAN
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -17,6 +17,7 @@ from scipy import stats
 
 from analysis.cells import trial_set
 from analysis.estimate_rows import by_condition
+from analysis.intervals import NAN, percentile_interval
 from analysis.load import Dataset
 from analysis.words import count
 from house.errors import UserError
@@ -26,12 +27,10 @@ from stimuli.machine import CONDITIONS, SCHEMES
 
 Floats = NDArray[np.float64]
 
-NAN = float("nan")
 FEWEST_UNITS = 4
 """Of fewer units no correlation is given."""
 
 _SPLITS = 200
-_UNDEFINED = 0.05
 
 UNIT_COLUMNS = (
     "experiment", "condition", "unit", "layer", "n_trials", "n_participants", "accuracy",
@@ -206,7 +205,7 @@ def _agreement(
         len(table), size=(bootstrap, len(table))
     )
     for name, of in (("spearman", _ranks), ("pearson", np.asarray)):
-        row[f"{name}_low"], row[f"{name}_high"] = _interval(
+        row[f"{name}_low"], row[f"{name}_high"] = percentile_interval(
             _correlations(people, machine, drawn, of)
         )
     return row
@@ -226,14 +225,6 @@ def _correlations(
     with np.errstate(invalid="ignore", divide="ignore"):
         lengths = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
         return np.asarray(np.where(lengths > 1e-12, (first * second).sum(axis=1) / lengths, NAN))
-
-
-def _interval(values: Floats) -> tuple[float, float]:
-    defined = values[np.isfinite(values)]
-    if not len(values) or len(values) - len(defined) > _UNDEFINED * len(values):
-        return NAN, NAN
-    low, high = np.percentile(defined, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def reliability(trials: pd.DataFrame, condition: str, seed: int) -> float:

@@ -16,12 +16,11 @@ from scipy import stats
 
 from analysis.cells import trial_set
 from analysis.estimate_rows import by_condition
+from analysis.intervals import NAN, percentile_interval
 from house.seeds import generator
 from stimuli.schema import network_of
 
 Floats = NDArray[np.float64]
-
-NAN = float("nan")
 
 NETWORK_COLUMNS = (
     "experiment", "condition", "network", "n_units", "n_trials", "accuracy", "bootstrap_low",
@@ -121,10 +120,7 @@ def _means(values: Floats, bootstrap: int, seed: int, condition: str, name: str)
 
 
 def _interval(means: Floats, units: int) -> tuple[float, float]:
-    if units < 2 or not len(means):
-        return NAN, NAN
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    return percentile_interval(means) if units > 1 else (NAN, NAN)
 
 
 def _tests(groups: dict[str, Floats], drawn: dict[str, Floats]) -> list[dict[str, object]]:

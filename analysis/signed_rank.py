@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from analysis.intervals import NAN
+
 _EXACT_UP_TO = 300
 
 
@@ -65,8 +67,7 @@ def signed_rank(differences: Sequence[Fraction | float]) -> SignedRank:
     """
     kept = [d for d in differences if d != 0]
     if not kept:
-        nan = float("nan")
-        return SignedRank(nan, nan, nan, 0, True)
+        return SignedRank(NAN, NAN, NAN, 0, True)
     sizes: list[Any] = sorted({abs(d) for d in kept})
     place = {size: i for i, size in enumerate(sizes)}
     doubled = np.rint(2 * stats.rankdata([place[abs(d)] for d in kept])).astype(int)

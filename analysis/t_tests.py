@@ -15,9 +15,10 @@ import pingouin
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
+from analysis.intervals import NAN
+
 Floats = NDArray[np.float64]
 POWER = 0.8
-_NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class TTest:
     d_low: float
     d_high: float
     n: int
-    bf10: float = _NAN
-    smallest_effect: float = _NAN
+    bf10: float = NAN
+    smallest_effect: float = NAN
 
 
 def one_sample_t(values: Floats, against: float, contrast: str) -> TTest | None:

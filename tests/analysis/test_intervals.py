@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.intervals import Resamples, by_participant, estimate, t_interval, two_sem
+from analysis.intervals import (
+    Resamples,
+    by_participant,
+    estimate,
+    percentile_interval,
+    t_interval,
+    two_sem,
+)
 
 finite = st.floats(-1e3, 1e3, allow_nan=False).map(lambda v: round(v, 3))
 several = st.lists(finite, min_size=2, max_size=30)
@@ -140,3 +147,11 @@ def test_by_participant_is_each_ones_mean_and_median(pairs: list[tuple[int, floa
     for statistic, function in (("mean", np.mean), ("median", np.median)):
         expected = [function(values[people == p]) for p in sorted(set(people))]
         assert by_participant(values, people, statistic) == pytest.approx(expected)
+
+
+def test_a_percentile_interval_leaves_out_what_is_not_defined() -> None:
+    draws = np.r_[np.arange(1001.0), [np.nan] * 50]
+    assert percentile_interval(draws) == pytest.approx((25, 975))
+    for nothing in (np.r_[draws, [np.nan] * 10], np.array([]), np.full(100, 0.5),
+                    np.full(9, np.nan)):  # fmt: skip
+        assert np.isnan(percentile_interval(nothing)).all()
