@@ -127,11 +127,15 @@ class EmbeddedDistances:
     ) -> npt.NDArray[np.float64]:
         """Give squared Euclidean distances of the vectors, by one matrix product."""
         a, b = self._vectors(first, read), self._vectors(second, read)
-        inner = torch.zeros(len(a), len(b), device=a[0].device)
-        squares = [torch.zeros(len(side), device=a[0].device) for side in (a, b)]
+        # Of 16 bits no more is known. Others may lie close together and far from the origin, where
+        # differences of squares leave nothing of 32 bits.
+        dtype = torch.float32 if a[0].dtype == torch.float16 else torch.float64
+        kind = {"dtype": dtype, "device": a[0].device}
+        inner = torch.zeros(len(a), len(b), **kind)
+        squares = [torch.zeros(len(side), **kind) for side in (a, b)]
         for start in range(0, len(a[0]), _SLICE):
             left, right = (
-                torch.stack([vector[start : start + _SLICE] for vector in side]).float()
+                torch.stack([vector[start : start + _SLICE] for vector in side]).to(dtype)
                 for side in (a, b)
             )
             inner += left @ right.T

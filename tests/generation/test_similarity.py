@@ -31,6 +31,11 @@ class Colours:
     def embed(self, images):
         return images.astype(float).mean(axis=(1, 2)) / 255
 
+class Far:
+    # Vectors that differ by little, far from the origin.
+    def embed(self, images):
+        return 3000 + images[:, :4, :4].reshape(len(images), -1).astype("float32") / 256
+
 class Pairs:
     def __call__(self, first, second):
         return apart(first, second)
@@ -174,6 +179,13 @@ def test_a_users_function_class_and_embedding(
     means = [images[name].mean(axis=(0, 1)) / 255 for name in names]
     squares = [[((a - b) ** 2).sum() for b in means] for a in means]
     np.testing.assert_allclose(colours.distances(names, names, read), squares, atol=1e-6)
+    # Exact in 32 bits, and small beside the squares of their lengths, 4e8: 32 bits would give
+    # multiples of 32.
+    far = choose_similarity(f"{module_name}:Far", 1 << 20)
+    corners = [images[name][:4, :4].reshape(-1).astype(float) / 256 for name in names]
+    squares = [[((a - b) ** 2).sum() for b in corners] for a in corners]
+    assert 0.01 < np.median(squares) < 32
+    np.testing.assert_allclose(far.distances(names, names, read), squares, rtol=1e-6, atol=1e-6)
     assert colours.describe() == {"name": f"{module_name}:Colours", "kind": "embedding"}
 
 
