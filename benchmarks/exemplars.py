@@ -26,6 +26,7 @@ from PIL import Image
 
 from generation.decoding import Decoding, decode
 from generation.exemplars import record
+from generation.extremes import RunningExtremes
 from generation.networks import Network, load_network, network_spec
 from generation.photographs import START, Pass, Pool
 from generation.sources import FileSource
@@ -114,6 +115,20 @@ def recording(name: str, count: int, size: int) -> str:
     return f"| {name} | {units} | {size} | {rates} | {shares} |"
 
 
+def keeping(columns: int, size: int, count: int) -> float:
+    """Processor milliseconds an image of keeping the extremes of so many units, by themselves."""
+    activations = np.random.default_rng(0).normal(size=(count, columns)).astype(np.float32)
+    running = RunningExtremes(columns, K)
+
+    def keep() -> None:
+        for first in range(0, count, size):
+            rows = range(first, min(first + size, count))
+            running.update(activations[first : first + size], rows)
+        running.all()
+
+    return spent(keep) / count * 1e3
+
+
 def decoding(rounds: int) -> list[str]:
     """Rows: images a second of the decoder alone and of the pool, published and draft."""
     rows = []
@@ -198,6 +213,9 @@ def main() -> None:
     print("|---" * 8 + "|")
     for name, size, count in (("squeezenet1_1", 16, 512), ("inception_v1", 32, 256)):
         print(recording(name, count // (4 if options.quick else 1), size), flush=True)
+    print("\n| units | keeping the extremes alone, ms an image |\n|---|---|")
+    for columns, size in ((2560, 16), (5484, 32)):
+        print(f"| {columns:,} | {keeping(columns, size, 1024 if options.quick else 8192):.2f} |")
     print("\n| decoder | alone, images/s | pool | pool, two threads ahead |\n|---|---|---|---|")
     print("\n".join(decoding(rounds)), flush=True)
     print("\n| photographs | MB before | MB at most |\n|---|---|---|")
