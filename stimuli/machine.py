@@ -25,6 +25,7 @@ SCHEMES = ("Max 1", "Min+Max 1", "Max 9", "Min+Max 9")
 """Order of the last two axes: whose references are shown, and which of them."""
 
 _DATASETS = ("decision", "shuffled")
+_CONTENT = "content_sha256"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class MachinePrediction:
         Share of right choices when the references are those of other units; NaN where there are
         none. It shows what the queries alone give away.
     facts : dict
-        How it was made: anything JSON can hold.
+        How it was made: anything JSON can hold; ``content_sha256`` is that of the bank.
     """
 
     name: str
@@ -165,7 +166,10 @@ def read_machine(file: h5py.File, unit_ids: tuple[str, ...], name: str | None) -
 
 
 def put_machine(file: h5py.File, prediction: MachinePrediction) -> None:
-    """Write a prediction into an open bank, in the place of one of the same name."""
+    """Write a prediction into an open bank, in the place of one of the same name.
+
+    With it goes the checksum of the content that it is about.
+    """
     place = f"{ROOT}/{prediction.name}"
     if place in file:
         del file[place]
@@ -175,7 +179,13 @@ def put_machine(file: h5py.File, prediction: MachinePrediction) -> None:
         dataset.attrs["sha256"] = schema.hash_dataset(dataset)
     group.attrs["conditions"] = list(CONDITIONS)
     group.attrs["schemes"] = list(SCHEMES)
+    group.attrs[_CONTENT] = file.attrs[_CONTENT]
     group.attrs["facts"] = json.dumps(prediction.facts, ensure_ascii=False, sort_keys=True)
+
+
+def other_content(facts: dict[str, Any], content_sha256: str) -> bool:
+    """Whether facts say that the prediction is about another content."""
+    return facts.get(_CONTENT, content_sha256) != content_sha256
 
 
 def machine_problems(file: h5py.File, units: int, batches: int) -> Iterator[str]:
@@ -193,6 +203,14 @@ def machine_problems(file: h5py.File, units: int, batches: int) -> Iterator[str]
         decision, shuffled = (group[key][()] for key in _DATASETS)
         if wrong := wrong_values(decision, shuffled, units, batches):
             yield f"{what}: {wrong}"
+        try:
+            facts = dict(json.loads(group.attrs["facts"]))
+        except (KeyError, TypeError, ValueError) as error:
+            yield f"{what} does not say how it was made ({error})"
+            continue
+        content = file.attrs[_CONTENT]
+        if group.attrs.get(_CONTENT, content) != content or other_content(facts, content):
+            yield f"{what} is about another bank's images: make it again"
         for key, expected in (("conditions", CONDITIONS), ("schemes", SCHEMES)):
             if tuple(group.attrs.get(key, ())) != expected:
                 yield f"{what} names other {key} than {', '.join(expected)}"

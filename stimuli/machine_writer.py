@@ -12,7 +12,7 @@ from house.errors import UserError
 from house.files import atomic_writer
 from stimuli.bank import StimulusBank
 from stimuli.disk_space import LIBVER, MARGIN, reserve
-from stimuli.machine import MachinePrediction, put_machine
+from stimuli.machine import MachinePrediction, other_content, put_machine
 
 
 def add_machine(path: Path | str, prediction: MachinePrediction, *, replace: bool = False) -> None:
@@ -33,7 +33,8 @@ def add_machine(path: Path | str, prediction: MachinePrediction, *, replace: boo
     Raises
     ------
     UserError
-        If there is one of that name, the bank was changed meanwhile, or there is no room.
+        If there is one of that name, the bank was changed meanwhile, the prediction is about
+        other images under the same names, or there is no room.
     ValueError
         If the prediction belongs to another bank.
     """
@@ -44,6 +45,13 @@ def add_machine(path: Path | str, prediction: MachinePrediction, *, replace: boo
             raise ValueError("the prediction is about other units than the bank's")
         if bank.n_batches != prediction.decision.shape[1]:
             raise ValueError("the prediction is about other batches than the bank's")
+        if other_content(prediction.facts, bank.content_sha256):
+            raise UserError(
+                "this bank is not the one that the prediction is about: its images or batches are "
+                "others",
+                where=str(path),
+                remedy="Make it again with `python -m generation predict BANK`.",
+            )
     before = path.stat()
     with atomic_writer(path, mode=stat.S_IMODE(before.st_mode)) as temporary:
         shutil.copyfile(path, temporary)

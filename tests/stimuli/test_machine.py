@@ -128,6 +128,38 @@ def test_what_belongs_to_another_bank_is_refused(bank_path: Path) -> None:
     assert bank_path.read_bytes() == before
 
 
+def test_answers_about_other_images_of_the_same_units_are_refused_and_found(
+    bank_path: Path, tmp_path: Path
+) -> None:
+    with StimulusBank(bank_path) as bank:
+        content = bank.content_sha256
+    about = prediction(facts={"content_sha256": content})
+    other = tmp_path / "other.h5"
+    write_small_bank(other, seed=3)
+    before = other.read_bytes()
+    with pytest.raises(UserError, match=r"other\.h5: this bank is not the one.*generation predict"):
+        add_machine(other, about)
+    assert other.read_bytes() == before
+    add_machine(bank_path, about)
+    # Without facts, too, a prediction stays with its bank.
+    add_machine(bank_path, prediction("plain", facts={}))
+    assert verify_bank(bank_path).ok
+    with h5py.File(bank_path) as file, h5py.File(other, "r+") as copy:
+        file.copy("machine", copy)
+    told = "is about another bank's images: make it again"
+    assert verify_bank(other).problems == [f"the prediction {n} {told}" for n in ("lab", "plain")]
+    # As earlier files have it: in the facts alone.
+    with h5py.File(other, "r+") as copy:
+        del copy["machine/plain"]
+        del copy["machine/lab"].attrs["content_sha256"]
+    assert verify_bank(other).problems == [f"the prediction lab {told}"]
+    for damaged in ("{", "3"):
+        with h5py.File(other, "r+") as copy:
+            copy["machine/lab"].attrs["facts"] = damaged
+        (problem,) = verify_bank(other).problems
+        assert "does not say how it was made" in problem
+
+
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
