@@ -26,7 +26,7 @@ suits() {
 }
 find_python() {
     local candidate
-    # 3.11 first: psychtoolbox's keyboard needs no special permission there.
+    # 3.11 first: on it everything was tested.
     for candidate in ${PYTHON:+"$PYTHON"} python3.11 /usr/bin/python3.11 python3 python3.12 /usr/bin/python3.12; do
         if suits "$candidate"; then command -v "$candidate"; return; fi
         [ "$candidate" != "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not Python 3.11 or 3.12, which PsychoPy needs."
