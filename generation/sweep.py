@@ -58,11 +58,14 @@ class Swept:
         The bank of all, where it was wanted and none failed.
     content_sha256 : str
         Of the merged bank.
+    notes : list of str
+        What could not be carried over into it.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     merged: Path | None = None
     content_sha256: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[Outcome]:
@@ -151,7 +154,9 @@ def run_sweep(
             )
     if sweep.merge and not swept.failed and not only and len(sweep.networks) > 1:
         swept.merged = folder / f"{sweep.name}.h5"
-        swept.content_sha256 = merge_outcomes(sweep, swept.outcomes, swept.merged, replace)
+        swept.content_sha256 = merge_outcomes(
+            sweep, swept.outcomes, swept.merged, replace, swept.notes.append
+        )
     return swept
 
 
@@ -189,7 +194,13 @@ def _build_one(
     return Outcome(network.called, out, built)
 
 
-def merge_outcomes(sweep: Sweep, outcomes: Sequence[Outcome], out: Path, replace: bool) -> str:
+def merge_outcomes(
+    sweep: Sweep,
+    outcomes: Sequence[Outcome],
+    out: Path,
+    replace: bool,
+    say: Callable[[str], None],
+) -> str:
     """Merge the banks of a sweep, unless one of them is there already."""
     parts = [Part(outcome.label, outcome.path) for outcome in outcomes]
     if out.exists():
@@ -210,4 +221,4 @@ def merge_outcomes(sweep: Sweep, outcomes: Sequence[Outcome], out: Path, replace
                 where=str(out),
                 remedy="Replace it with --force, or choose another --out.",
             )
-    return merge_banks(parts, out, name=sweep.name)
+    return merge_banks(parts, out, name=sweep.name, say=say)

@@ -99,6 +99,8 @@ def sweep(
                 f"{escape(outcome.label)}: {escape(str(outcome.path))}{there}, content sha256 "
                 f"{outcome.built.content_sha256}"
             )
+    for note in swept.notes:
+        messages.print(f"[yellow]note:[/] {escape(note)}")
     if swept.merged is not None:
         console.print(f"all: {escape(str(swept.merged))}, content sha256 {swept.content_sha256}")
     for outcome in swept.failed:
@@ -127,7 +129,8 @@ def merge(
 ) -> None:
     """Make one bank of several, each of another network; a protocol then draws from all.
 
-    Layers and units are called LAYER@LABEL afterwards, and the report compares the networks.
+    Layers and units are called LAYER@LABEL afterwards, and the report compares the networks. A
+    machine's answers are carried over where all banks have them, made with the same settings.
     """
     from stimuli import verify_bank
     from stimuli.merge import Part, merge_banks
@@ -147,7 +150,12 @@ def merge(
             where=str(out),
             remedy="Choose another --out, or replace it with --force.",
         )
-    content = merge_banks(parts, out, name=name or out.stem)
+    content = merge_banks(
+        parts,
+        out,
+        name=name or out.stem,
+        say=lambda text: messages.print(f"[yellow]note:[/] {escape(text)}"),
+    )
     found = verify_bank(out)
     for warning in found.warnings:
         messages.print(f"[yellow]note:[/] {escape(warning)}")

@@ -7,7 +7,7 @@ content checksum, and a bank with them is the bank that it was without.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -188,9 +188,11 @@ def other_content(facts: dict[str, Any], content_sha256: str) -> bool:
     return facts.get(_CONTENT, content_sha256) != content_sha256
 
 
-def machine_problems(file: h5py.File, units: int, batches: int) -> Iterator[str]:
-    """Say what is wrong with the predictions of a bank, a sentence each."""
-    for name in machine_names(file):
+def machine_problems(
+    file: h5py.File, units: int, batches: int, names: Iterable[str] | None = None
+) -> Iterator[str]:
+    """Say what is wrong with the predictions of a bank, or some of them, a sentence each."""
+    for name in machine_names(file) if names is None else names:
         group = file[f"{ROOT}/{name}"]
         what = f"the prediction {name}"
         missing = [key for key in _DATASETS if key not in group]

@@ -2,7 +2,8 @@
 
 Units keep their images, batches and activations. A layer is called ``fire5@squeezenet1_1``
 afterwards, and so is a unit, so that the same names in two networks stay apart in every table.
-Photographs that several banks share are stored once.
+Photographs that several banks share are stored once. A machine's answers come along where all
+banks have them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from house.names import NAME_RULE, is_name
 from house.provenance import git_commit, software_versions
 from stimuli import schema
 from stimuli.bank import StimulusBank
+from stimuli.machine_merge import merge_machine
 from stimuli.schema import NETWORK_SEPARATOR, SIGNS, Unit, unit_id
 from stimuli.writer import BankWriter
 
@@ -53,7 +55,9 @@ def merged_unit(unit: Unit, label: str) -> Unit:
     return replace(unit, layer=layer, unit_id=unit_id(layer, unit.branch, unit.channel))
 
 
-def merge_banks(parts: Sequence[Part], out: Path, *, name: str) -> str:
+def merge_banks(
+    parts: Sequence[Part], out: Path, *, name: str, say: Callable[[str], None] = lambda text: None
+) -> str:
     """Write one bank of several.
 
     Parameters
@@ -64,6 +68,8 @@ def merge_banks(parts: Sequence[Part], out: Path, *, name: str) -> str:
         The bank; replaced where it exists.
     name : str
         What people call it.
+    say : callable
+        Told of a machine's answers that cannot be carried over.
 
     Returns
     -------
@@ -102,6 +108,9 @@ def merge_banks(parts: Sequence[Part], out: Path, *, name: str) -> str:
             rows, sources = _share_photographs(banks)
             _write_natural(writer, banks, sources)
             _write_exemplars(writer, banks, rows)
+            ids = [unit.unit_id for unit in units]
+            for prediction in merge_machine([part.label for part in parts], banks, ids, say):
+                writer.write_machine(prediction)
         assert writer.content_sha256 is not None
         return writer.content_sha256
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from house.files import atomic_writer
 from stimuli import schema
 from stimuli.disk_space import LIBVER, MARGIN, create_empty, reserve
+from stimuli.machine import MachinePrediction, put_machine
 from stimuli.schema import Unit
 
 
@@ -79,6 +80,7 @@ class BankWriter:
         self._provenance = json.dumps(provenance, ensure_ascii=False, sort_keys=True)
         self.content_sha256: str | None = None
         self._written: set[tuple[int, int]] = set()
+        self._predictions: list[MachinePrediction] = []
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> BankWriter:
@@ -221,6 +223,20 @@ class BankWriter:
         self._create("natural/batches", data=np.asarray(batches, np.int32))
         self._create("natural/batch_ranks", data=np.asarray(batch_ranks, np.int32))
 
+    def write_machine(self, prediction: MachinePrediction) -> None:
+        """Put a machine's answers beside the content.
+
+        Parameters
+        ----------
+        prediction : MachinePrediction
+            For these units, in their order, and the batches of `write_exemplars`.
+        """
+        if prediction.unit_ids != tuple(unit.unit_id for unit in self.units):
+            raise ValueError("the prediction is about other units than the bank's")
+        texts = len(json.dumps(prediction.facts).encode())
+        self._reserve(MARGIN + texts + prediction.decision.nbytes + prediction.shuffled.nbytes)
+        self._predictions.append(prediction)
+
     def _write_units(self) -> None:
         for column in schema.UNIT_COLUMNS:
             self._create(f"units/{column}", data=[getattr(unit, column) for unit in self.units])
@@ -258,6 +274,8 @@ class BankWriter:
         attributes["content_sha256"] = self.content_sha256
         attributes["recipe"] = self.recipe
         attributes["provenance"] = self._provenance
+        for prediction in self._predictions:
+            put_machine(self._file, prediction)
 
 
 def _expect(

@@ -16,8 +16,9 @@ from generation.predict import decide, predict
 from generation.predict_command import predict as predict_command
 from generation.predict_summary import right_by_unit, summarise
 from generation.similarity import PairDistances
+from generation.sweep_command import merge as merge_command
 from house.errors import UserError
-from stimuli import BankWriter, StimulusBank, Unit, unit_id, verify_bank
+from stimuli import BankWriter, StimulusBank, Unit, add_machine, unit_id, verify_bank
 from stimuli.machine import SCHEMES
 from tests.generation.conftest import run_generation
 
@@ -170,6 +171,32 @@ def test_interval_covers_the_mean_over_units_and_shrinks_with_their_number(tmp_p
     assert line.own.value == 0.5
     # A mean of twenty coins: standard error .112.
     assert line.own.high - line.own.low == pytest.approx(2 * 1.96 * 0.112, rel=0.1)
+
+
+def test_answers_to_the_parts_are_those_to_the_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    levels = {"a": [(50, 200), (200, 60)], "b": [(60, 190), (190, 50), (80, 120)]}
+    for label, pairs in levels.items():
+        path = shaded_bank(tmp_path / f"{label}.h5", pairs)
+        with StimulusBank(path) as bank:
+            made = predict(bank, PairDistances(brightness, "b"), "b", shuffles=1).prediction
+        add_machine(path, made)
+    out = tmp_path / "both.h5"
+    merge_command([f"{label}={tmp_path / label}.h5" for label in levels], out)
+    assert "left out" not in capsys.readouterr().err
+    assert verify_bank(out).problems == []
+    with StimulusBank(out) as bank:
+        carried = bank.machine()
+        whole = predict(bank, PairDistances(brightness, "b"), "b", shuffles=1).prediction
+        content = bank.content_sha256
+    np.testing.assert_array_equal(carried.decision, whole.decision)
+    assert carried.facts["similarity"] == whole.facts["similarity"]
+    # Predicting anew works as ever, and asks before it replaces.
+    with pytest.raises(UserError, match="--force"):
+        add_machine(out, whole)
+    add_machine(out, whole, replace=True)
+    assert verify_bank(out).content_sha256 == content
 
 
 MODULE = """

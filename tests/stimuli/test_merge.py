@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from house.errors import UserError
-from stimuli import SIGNS, StimulusBank, verify_bank
+from stimuli import SIGNS, MachinePrediction, StimulusBank, add_machine, verify_bank
 from stimuli.merge import Part, merge_banks, merged_unit
 from stimuli.schema import network_of
 from tests.stimuli.conftest import small_units, write_small_bank
+from tests.stimuli.test_machine import prediction
 
 
 @pytest.fixture
@@ -74,6 +75,68 @@ def test_the_whole_depends_on_the_parts_and_their_labels_only(
     assert merge_banks(parts, tmp_path / "2.h5", name="other name") == first
     relabelled = [Part("d", parts[0].path), *parts[1:]]
     assert merge_banks(relabelled, tmp_path / "3.h5", name="all") != first
+
+
+def predict(part: Part, name: str, draw: int, **facts: object) -> MachinePrediction:
+    """Put answers of a machine into a bank, with facts about how they were made."""
+    settings = {"similarity": {"name": "s", "device": "cpu"}, "shuffles": 1, "seed": 0, **facts}
+    with StimulusBank(part.path) as bank:
+        settings["content_sha256"] = bank.content_sha256
+    made = prediction(name, draw, facts=settings)
+    add_machine(part.path, made)
+    return made
+
+
+def test_a_machines_answers_come_along(parts: list[Part], tmp_path: Path) -> None:
+    bare = merge_banks(parts, tmp_path / "bare.h5", name="all")
+    made = [predict(part, "lab", seed) for seed, part in enumerate(parts[:2])]
+    # Computed elsewhere, but in the same way.
+    made.append(predict(parts[2], "lab", 2, similarity={"name": "s", "device": "cuda"}))
+    said: list[str] = []
+    out = tmp_path / "all.h5"
+    assert merge_banks(parts, out, name="all", say=said.append) == bare
+    assert said == []
+    assert verify_bank(out).problems == []
+    with StimulusBank(out) as bank:
+        found = bank.machine("lab")
+        for number, part in enumerate(parts):
+            with StimulusBank(part.path) as own:
+                for row, unit in enumerate(own.units):
+                    place = bank.row(merged_unit(unit, part.label).unit_id)
+                    for key in ("decision", "shuffled"):
+                        np.testing.assert_array_equal(
+                            getattr(found, key)[place], getattr(made[number], key)[row]
+                        )
+    assert found.facts["similarity"] == {"name": "s"}
+    assert found.facts["shuffled"] == "with references of units of the same network"
+    assert [one["network_label"] for one in found.facts["merged"]] == ["a", "b", "c"]
+
+
+def test_answers_that_do_not_belong_together_are_left_out(
+    parts: list[Part], tmp_path: Path
+) -> None:
+    for part in parts:
+        predict(part, "lab", 0)
+        predict(part, "lab2", 0)
+        predict(part, "odd", 0, seed=int(part.label == "b"))
+        predict(part, "other", 0, similarity={"name": part.label})
+        predict(part, "fewer", 0, shuffles=1 + int(part.label == "c"))
+    predict(parts[1], "single", 0)
+    with h5py.File(parts[2].path, "r+") as file:
+        file["machine/lab2/decision"][0, 0, 0, 0] += 1
+    said: list[str] = []
+    merge_banks(parts, tmp_path / "all.h5", name="all", say=said.append)
+    assert [text.partition(". ")[0] for text in said] == [
+        "the prediction fewer is left out: the number of other units was not the same for all",
+        "the prediction lab2 is left out: in the bank of c, the prediction lab2, decision, does "
+        "not match its checksum: the file was changed",
+        "the prediction odd is left out: the seed was not the same for all",
+        "the prediction other is left out: the similarity was not the same for all",
+        "the prediction single is left out: a, c have none",
+    ]
+    assert all("generation predict" in text for text in said)
+    with StimulusBank(tmp_path / "all.h5") as bank:
+        assert bank.machine_names == ("lab",)
 
 
 def test_a_unit_of_one_network_has_none_in_its_name() -> None:
