@@ -185,7 +185,7 @@ def put_machine(file: h5py.File, prediction: MachinePrediction) -> None:
 
 def other_content(facts: dict[str, Any], content_sha256: str) -> bool:
     """Whether facts say that the prediction is about another content."""
-    return facts.get(_CONTENT, content_sha256) != content_sha256
+    return bool(facts.get(_CONTENT, content_sha256) != content_sha256)
 
 
 def machine_problems(
