@@ -16,7 +16,7 @@ from analysis.mixed_models import MixedFit, fit_contrast
 _LONG = 100_000
 
 
-def fit_all(jobs: Sequence[dict[str, Any]]) -> list[MixedFit | str]:
+def fit_all(jobs: Sequence[dict[str, Any]], helper: bool | None = None) -> list[MixedFit | str]:
     """Fit contrasts; the numbers do not depend on how many processes do it.
 
     gpboost takes one thread a fit and writes what it has to say into a logger of the process, so
@@ -26,9 +26,14 @@ def fit_all(jobs: Sequence[dict[str, Any]]) -> list[MixedFit | str]:
     ----------
     jobs : sequence of dict
         Arguments of `analysis.mixed_models.fit_contrast`.
+    helper : bool, optional
+        Whether a helper process takes part; by default where fits are long and there are two
+        cores.
     """
     longest = max((len(job["values"]) for job in jobs), default=0)
-    if longest < _LONG or len(jobs) < 2 or _cores() < 2:
+    if helper is None:
+        helper = longest >= _LONG and _cores() > 1
+    if not helper or len(jobs) < 2:
         return [_fit(job) for job in jobs]
     left = deque(range(len(jobs)))
     fits: dict[int, MixedFit | str] = {}

@@ -60,7 +60,9 @@ class Model:
     note: str
 
 
-def fit_models(trials: pd.DataFrame, factors: Iterable[str] = ()) -> list[Model]:
+def fit_models(
+    trials: pd.DataFrame, factors: Iterable[str] = (), helper: bool | None = None
+) -> list[Model]:
     """Fit every model of `MODELS` to every pair of conditions.
 
     Parameters
@@ -71,6 +73,8 @@ def fit_models(trials: pd.DataFrame, factors: Iterable[str] = ()) -> list[Model]
         they are fixed effects too.
     factors : iterable of str
         Columns of the experiment's own factors, held constant in the same way.
+    helper : bool, optional
+        See `many_fits.fit_all`.
     """
     main = trial_set(trials, "all")
     main = main[main["unit_code"] >= 0]
@@ -91,7 +95,7 @@ def fit_models(trials: pd.DataFrame, factors: Iterable[str] = ()) -> list[Model]
     found = [
         Model(test, measure, contrast, fit, len(pairs), len(job["values"]), note)
         for (test, measure, contrast, note), fit, job in zip(
-            asked, fit_all(jobs), jobs, strict=True
+            asked, fit_all(jobs, helper), jobs, strict=True
         )
     ]
     plain = {model.contrast: model.fitted for model in found if model.test == "glmm"}

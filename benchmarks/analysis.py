@@ -2,17 +2,22 @@
 
     python benchmarks/analysis.py
     python benchmarks/analysis.py --published FOLDER_WITH_RELEASED_CSV --sizes 10000 100000
+    python benchmarks/analysis.py --sizes 10000 --helper on off
 
 Simulated participants answer 66 units in three conditions and two catch trials: 200 trials each,
 so a million trials are 5,000 participants. Every measurement runs in a process of its own, on the
-data folder that `participants` writes; its peak memory is that of the process and its helpers.
-Prints the tables of benchmarks/RESULTS.md: seconds by the clock and, in brackets, of the
-processor, which differ on a busy machine.
+data folder that `participants` writes. A helper process takes part of the mixed models where fits
+are long and there are two cores (`--helper auto`), always (`on`) or never (`off`). Peak memory is
+the most that the process and its helper have resident together, looked at four times a second;
+what they share counts twice. Prints the tables of benchmarks/RESULTS.md: seconds by the clock and,
+in brackets, of the processor (of the process alone, step by step; with its helper, altogether),
+which differ on a busy machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -35,7 +40,7 @@ CONDITIONS = ("synthetic", "natural", "none")
 MIDDLE = {"synthetic": 1.5, "natural": 2.3, "none": 0.0}
 """Sensitivities d' of the middle participant and unit."""
 
-_TOTALS = ("trials", "peak", "whole process", "processor")
+_TOTALS = ("trials", "peak", "whole process", "processor", "blas threads")
 _PROCESSOR = " (processor)"
 
 
@@ -89,8 +94,12 @@ def session_rows(
     return rows
 
 
-def measure(root: Path, bootstrap: int) -> dict[str, float]:
-    """Seconds of each step, and the process's peak memory in GiB."""
+HELPER = {"auto": None, "on": True, "off": False}
+_BETWEEN_LOOKS = 0.25
+
+
+def measure(root: Path, bootstrap: int, helper: bool | None) -> dict[str, float]:
+    """Seconds of each step."""
     from analysis.further import further_estimates
     from analysis.inference import run_tests
     from analysis.intervals import Resamples
@@ -118,7 +127,7 @@ def measure(root: Path, bootstrap: int) -> dict[str, float]:
     lap("measures")
     run_tests(trials)
     lap("tests")
-    models = fit_models(trials)
+    models = fit_models(trials, helper=helper)
     lap("mixed models")
     further_estimates(trials, resamples, models, 1)
     lap("signal detection, metacognition, agreement")
@@ -146,13 +155,46 @@ def report(source: Path, out: Path) -> dict[str, float]:
 
 
 def in_process(*arguments: str) -> dict[str, float]:
-    """Run this file again with these arguments and read what it measured."""
+    """Run this file again with these arguments, read what it measured, and watch its memory."""
     begin = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True
-    )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return {**found, "whole process": time.perf_counter() - begin}
+    command = [sys.executable, __file__, *arguments]
+    with tempfile.TemporaryFile("w+") as out:
+        running = subprocess.Popen(command, stdout=out)
+        peak = 0
+        while running.poll() is None:
+            peak = max(peak, resident(running.pid))
+            time.sleep(_BETWEEN_LOOKS)
+        seconds = time.perf_counter() - begin
+        if running.returncode:
+            raise SystemExit(f"{' '.join(command)} ended with {running.returncode}")
+        out.seek(0)
+        found: dict[str, float] = json.loads(out.read().splitlines()[-1])
+    # What came and went between two looks, of the process itself.
+    own = found.pop("own peak")
+    return {**found, "peak": max(peak / 1024**3, own), "whole process": seconds}
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process and those that it started have in memory."""
+    import psutil
+
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += one.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
+    return total
+
+
+def blas_threads() -> int:
+    """Threads that numpy's and scipy's linear algebra may take in this process."""
+    from threadpoolctl import threadpool_info
+
+    return max((int(p["num_threads"]) for p in threadpool_info() if p["user_api"] == "blas"),
+               default=1)  # fmt: skip
 
 
 def machine() -> str:
@@ -161,8 +203,11 @@ def machine() -> str:
 
     versions = software_versions(("numpy", "pandas", "scipy", "gpboost"))
     names = ", ".join(f"{k} {v}" for k, v in versions.items())
-    threads = os.environ.get("OMP_NUM_THREADS", "default")
-    return f"{os.cpu_count()} cores, {platform.platform()}, {names}, OMP_NUM_THREADS {threads}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"{cores} of {os.cpu_count()} cores, {platform.platform()}, {names}, load "
+        f"{os.getloadavg()[0]:.1f}"
+    )
 
 
 def main() -> None:
@@ -172,16 +217,21 @@ def main() -> None:
     parser.add_argument("--bootstrap", type=int, default=2000)
     parser.add_argument("--published", type=Path, default=os.environ.get("BOROWSKI2021_DATA"))
     parser.add_argument("--data", type=Path, help="keep the simulated data here and use it again")
+    parser.add_argument("--helper", nargs="+", choices=list(HELPER), default=["auto"])
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--report", type=Path, nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure or given.report:
-        found = measure(given.measure, given.bootstrap) if given.measure else report(*given.report)
+        found = (
+            measure(given.measure, given.bootstrap, HELPER[given.helper[0]])
+            if given.measure
+            else report(*given.report)
+        )
         kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         used, helped = (resource.getrusage(kind) for kind in kinds)
         found["processor"] = sum(one.ru_utime + one.ru_stime for one in (used, helped))
-        # At the most: a helper fits long models, not when this process is at its largest.
-        found["peak"] = (used.ru_maxrss + helped.ru_maxrss) / 1024**2
+        found["own peak"] = used.ru_maxrss / 1024**2
+        found["blas threads"] = blas_threads()
         print(json.dumps(found))
         return
     print(machine())
@@ -193,21 +243,25 @@ def main() -> None:
                 f"whole process "
                 f"{found['whole process']:.1f} s, of that import {found['import']:.1f} s, "
                 f"analysis and writing {found['load, analyse, write']:.1f} s; "
-                f"{found['processor']:.1f} s of processor time, {found['peak']:.2f} GiB"
+                f"{found['processor']:.1f} s of processor time, {found['peak']:.2f} GiB; "
+                f"{found['blas threads']:.0f} BLAS threads"
             )
-        rows: list[dict[str, float]] = []
+        rows: list[tuple[str, dict[str, float]]] = []
         for size in given.sizes:
             root = (given.data or Path(folder)) / f"trials-{size}"
             if not root.exists():
                 write_data(root, max(2, size // TRIALS_EACH))
-            rows.append(in_process("--measure", str(root), "--bootstrap", str(given.bootstrap)))
+            options = ("--measure", str(root), "--bootstrap", str(given.bootstrap), "--helper")
+            rows += [(helper, in_process(*options, helper)) for helper in given.helper]
         if rows:
-            steps = [k for k in rows[0] if k not in _TOTALS and not k.endswith(_PROCESSOR)]
-            heads = [*steps, "whole process", "processor time", "peak memory"]
+            steps = [k for k in rows[0][1] if k not in _TOTALS and not k.endswith(_PROCESSOR)]
+            heads = ["helper", "BLAS threads", *steps, "whole process", "processor time",
+                     "peak memory together"]  # fmt: skip
             print("\n| trials | " + " | ".join(heads) + " |")
             print("|" + "---|" * (len(heads) + 1))
-            for row in rows:
-                times = [f"{row[k]:.1f} s ({row[k + _PROCESSOR]:.1f})" for k in steps]
+            for helper, row in rows:
+                times = [helper, f"{row['blas threads']:.0f}"]
+                times += [f"{row[k]:.1f} s ({row[k + _PROCESSOR]:.1f})" for k in steps]
                 times += [f"{row['whole process']:.1f} s", f"{row['processor']:.1f} s"]
                 cells = [f"{row['trials']:,.0f}", *times, f"{row['peak']:.2f} GiB"]
                 print("| " + " | ".join(cells) + " |")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,27 @@ def test_one_core_takes_no_second_process(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(many_fits, "_cores", lambda: 1)
     monkeypatch.setattr(many_fits, "fit_contrast", lambda **_: "done in this process")
     assert fit_all(jobs(2)) == ["done in this process"] * 2
+
+
+@pytest.mark.parametrize("helper", [True, False])
+def test_a_helper_can_be_asked_for_and_done_without(
+    monkeypatch: pytest.MonkeyPatch, helper: bool
+) -> None:
+    """Short fits on one core have none, long ones on two have one, where nobody says."""
+    monkeypatch.setattr(many_fits, "_LONG", 10**9 if helper else 1)
+    monkeypatch.setattr(many_fits, "_cores", lambda: 1 if helper else 2)
+    started = []
+
+    class Recorded(ProcessPoolExecutor):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            started.append(1)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(many_fits, "ProcessPoolExecutor", Recorded)
+    assert repr(fit_all(jobs(2), helper)) == repr([fit_contrast(**job) for job in jobs(2)])
+    assert len(started) == helper
+    assert len(fit_all(jobs(2))) == 2
+    assert len(started) == 1
 
 
 def test_a_killed_helper_costs_time_alone(monkeypatch: pytest.MonkeyPatch) -> None:
