@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +244,8 @@ def presses(given: argparse.Namespace) -> Rows:
             text=True,
         )
         assert program.stdout is not None
-        backend = program.stdout.readline().split()[-1]
+        # ioHub prints lines of its own.
+        backend = said(program.stdout, "ready")
         hands = display.Display(screen)
         code = hands.keysym_to_keycode(XK.string_to_keysym("u"))
         made: list[tuple[float, float]] = []
@@ -257,7 +259,9 @@ def presses(given: argparse.Namespace) -> Rows:
             hands.sync()
             time.sleep(0.03)
         time.sleep(1.0)
-        found = json.loads(program.communicate("stop\n", timeout=60)[0])
+        found = json.loads(
+            said(program.communicate("stop\n", timeout=60)[0].splitlines(), "stamps")
+        )
         hands.close()
     if len(found) != len(made):
         return [(f"presses of 60 ms found ({backend})", f"{len(found)} of {len(made)}")]
@@ -278,6 +282,15 @@ def presses(given: argparse.Namespace) -> Rows:
     ]
 
 
+def said(lines: Iterable[str], word: str) -> str:
+    """Give what follows the word that begins a line."""
+    for line in lines:
+        beginning, _, rest = line.partition(" ")
+        if beginning == word:
+            return rest.strip()
+    raise SystemExit(f'the program ended without saying "{word}"')
+
+
 def presses_child(given: argparse.Namespace) -> None:
     """Collect presses until told to stop; print their times."""
     import select
@@ -294,7 +307,7 @@ def presses_child(given: argparse.Namespace) -> None:
     while not select.select([sys.stdin], [], [], 0.25)[0]:
         stamps += [press.time + offset for press in keyboard.poll()]
     stamps += [press.time + offset for press in keyboard.poll()]
-    print(json.dumps(stamps))
+    print("stamps", json.dumps(stamps), flush=True)
     keyboard.close()
 
 
