@@ -30,12 +30,12 @@ sys.path[0] = str(ROOT)
 
 from generation.networks import load_network  # noqa: E402
 from generation.predict import decide, judge, predict  # noqa: E402
-from generation.predict_summary import summarise  # noqa: E402
 from generation.similarity import EmbeddedDistances, PerceptualFeatures  # noqa: E402
 from house.provenance import machine, software_versions  # noqa: E402
 from house.seeds import generator  # noqa: E402
 from stimuli import SIGNS, StimulusBank  # noqa: E402
 from stimuli.machine import SCHEMES  # noqa: E402
+from stimuli.machine_summary import summarise  # noqa: E402
 
 GIB = 1 << 30
 
@@ -90,12 +90,13 @@ def main() -> None:
           + ", ".join(f"{k} {v}" for k, v in versions.items()))  # fmt: skip
     print()
     table(
-        ("condition", "scheme", "trials", "right", "with other units' references"),
+        ("condition", "scheme", "trials", "right", "with other units' references",
+         "with its own, dealt at random"),
         [
-            (x.condition, x.scheme, f"{x.trials:,}", x.own, x.shuffled)
+            (x.condition, x.scheme, f"{x.trials:,}", x.own, x.shuffled, x.dealt)
             for x in summarise(first.prediction)
         ],
-    )
+    )  # fmt: skip
     print()
     table(
         ("other units", "trials", "processor", "trials/s", "clock", "trials/s",

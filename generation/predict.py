@@ -30,6 +30,9 @@ from stimuli.machine import CONDITIONS, SCHEMES
 SHUFFLES = 10
 """Other units whose references each unit's queries are judged by, to see what chance is."""
 
+DEALS = 100
+"""Times that a trial's own references are dealt to the two sides."""
+
 _DECISION = "mean similarity to the references, query by query: max - min, then right - wrong"
 
 Distances = npt.NDArray[np.float64]
@@ -66,6 +69,40 @@ def decide(distances: Distances, schemes: Sequence[str] = SCHEMES) -> npt.NDArra
     return found
 
 
+def deal(
+    distances: Distances, rng: np.random.Generator, deals: int = DEALS
+) -> npt.NDArray[np.float64]:
+    """Give the share of right choices when a trial's references are dealt to the sides at random.
+
+    A deal and its mirror image, in which the sides are exchanged, are equally likely and have
+    opposite decision variables; so a half is expected, whatever the images are. Only one of the
+    two is looked at: together they would give a half in every trial, also where a fault gives
+    away which side a reference is from.
+
+    Parameters
+    ----------
+    distances : ndarray of float, shape (2, 2, K)
+        Of one trial; see `decide`.
+    rng : numpy.random.Generator
+    deals : int
+
+    Returns
+    -------
+    ndarray of float, shape (S,)
+        NaN for schemes without minimal references, where there is no other side to deal to.
+    """
+    found = np.full(len(SCHEMES), np.nan)
+    for place, scheme in enumerate(SCHEMES):
+        both, count = references_of(scheme)
+        if not both or count > distances.shape[-1]:
+            continue
+        pool = distances[..., :count].reshape(2, 2 * count)
+        order = rng.permuted(np.tile(np.arange(2 * count), (deals, 1)), axis=1)
+        dealt = pool[:, order].transpose(1, 0, 2).reshape(deals, 2, 2, count)
+        found[place] = _share_right(decide(dealt, [scheme])).mean()
+    return found
+
+
 @dataclass(frozen=True)
 class Predicted:
     """What `predict` found, and what it took.
@@ -73,7 +110,7 @@ class Predicted:
     Attributes
     ----------
     trials : int
-        Trials answered, without those with other units' references.
+        Trials answered, without those with other references.
     seconds : float
     """
 
@@ -110,7 +147,7 @@ def predict(
     shuffles : int
         Other units whose references stand in for each unit's own.
     seed : int
-        Decides which units these are.
+        Decides which units these are, and how a trial's own references are dealt.
     advance : callable
         Told after each unit.
 
@@ -130,6 +167,7 @@ def predict(
     shape = (len(units), bank.n_batches, len(CONDITIONS), len(SCHEMES))
     decision = np.full(shape, np.nan)
     right = np.zeros(shape)
+    dealt = np.full(shape, np.nan)
     others = min(shuffles, len(units) - 1)
     order = generator(seed, "machine observer", "shuffled").permutation(len(units))
     for place, row in enumerate(order):
@@ -140,6 +178,8 @@ def predict(
             values = decide(found)
             decision[row, batch, condition] = values[0]
             right[group[1:], batch, condition] += _share_right(values[1:])
+            rng = generator(seed, "machine observer", "dealt", units[row], condition, batch)
+            dealt[row, batch, condition] = deal(found[0], rng)
         advance()
     seconds = time.perf_counter() - started
     prediction = MachinePrediction(
@@ -151,6 +191,7 @@ def predict(
             "similarity": similarity.describe(),
             "decision": _DECISION,
             "shuffles": others,
+            "deals": DEALS,
             "seed": seed,
             "content_sha256": bank.content_sha256,
             "seconds": round(seconds, 2),
@@ -159,6 +200,7 @@ def predict(
             "git_commit": git_commit(),
             "created": _now(),
         },
+        dealt.astype(np.float32),
     )
     return Predicted(prediction, int(np.isfinite(decision).sum()), seconds)
 

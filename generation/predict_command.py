@@ -55,15 +55,16 @@ def predict(
     It says which of the two queries looks more like the maximal than like the minimal references,
     for every unit, batch, condition and scheme, and writes its decision variables into the bank.
     The bank's content and its checksum stay the same. Prints how often it is right, and how often
-    with the references of other units, which should tell little about this one.
+    with the references of other units, which should tell little about this one, and with its own
+    dealt to the two sides at random, which tell nothing.
     """
     import torch
 
     from generation.predict import predict as predict_bank
-    from generation.predict_summary import summarise
     from generation.similarity_choice import choose_similarity
     from stimuli import StimulusBank, add_machine
     from stimuli.machine import check_name
+    from stimuli.machine_summary import summarise
     from stimuli.machine_writer import refuse_second
 
     if threads is not None:
@@ -86,11 +87,14 @@ def predict(
             advance=lambda: bar.advance(task),
         )
     add_machine(path, made.prediction, replace=force)
-    table = Table("condition", "scheme", "trials", "right", "with other units' references")
+    table = Table(
+        "condition", "scheme", "trials", "right", "other units' references", "own, dealt at random"
+    )
     for line in summarise(made.prediction, seed):
         table.add_row(
-            line.condition, line.scheme, f"{line.trials:,}", str(line.own), str(line.shuffled)
-        )
+            line.condition, line.scheme, f"{line.trials:,}", str(line.own), str(line.shuffled),
+            str(line.dealt),
+        )  # fmt: skip
     console.print(table)
     console.print(
         f"Shares of trials with 95 % intervals over {len(made.prediction.unit_ids):,} units; "

@@ -7,7 +7,7 @@ content checksum, and a bank with them is the bank that it was without.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ SCHEMES = ("Max 1", "Min+Max 1", "Max 9", "Min+Max 9")
 """Order of the last two axes: whose references are shown, and which of them."""
 
 _DATASETS = ("decision", "shuffled")
+_LATER = ("dealt",)
+"""What predictions of an earlier program lack."""
 _CONTENT = "content_sha256"
 
 
@@ -47,6 +49,10 @@ class MachinePrediction:
         none. It shows what the queries alone give away.
     facts : dict
         How it was made: anything JSON can hold; ``content_sha256`` is that of the bank.
+    dealt : ndarray of float32, shape (U, B, 2, 4), or None
+        Share of right choices when the trial's own references are dealt to the two sides at
+        random, which is a half but for the draw; NaN in schemes that show one side. None in
+        predictions of a program that did not deal.
     """
 
     name: str
@@ -54,11 +60,18 @@ class MachinePrediction:
     decision: npt.NDArray[np.float32]
     shuffled: npt.NDArray[np.float32]
     facts: dict[str, Any] = field(default_factory=dict)
+    dealt: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if problem := wrong_values(self.decision, self.shuffled, len(self.unit_ids)):
+        if problem := wrong_values(self.arrays, len(self.unit_ids)):
             raise ValueError(problem)
+
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The data sets of the prediction by their names."""
+        known = {"decision": self.decision, "shuffled": self.shuffled}
+        return known if self.dealt is None else {**known, "dealt": self.dealt}
 
     @property
     def scale(self) -> float:
@@ -97,13 +110,14 @@ def check_name(name: str) -> str:
 
 
 def wrong_values(
-    decision: npt.NDArray[Any], shuffled: npt.NDArray[Any], units: int, batches: int | None = None
+    arrays: Mapping[str, npt.NDArray[Any]], units: int, batches: int | None = None
 ) -> str:
     """Say what is wrong with the arrays of a prediction; empty where nothing is."""
+    decision = arrays["decision"]
     if batches is None:
         batches = decision.shape[1] if decision.ndim == 4 else -1
     expected = (units, batches, len(CONDITIONS), len(SCHEMES))
-    for what, values in (("decision", decision), ("shuffled", shuffled)):
+    for what, values in arrays.items():
         if values.shape != expected:
             return f"{what} has shape {values.shape}, expected {expected}"
         if values.dtype != np.dtype("float32"):
@@ -113,9 +127,10 @@ def wrong_values(
     absent = np.isnan(decision)
     if (absent != absent.all(axis=(0, 1))).any():
         return "decision has gaps: a scheme is there for all units and batches or for none"
-    # NaN compares as false: it is allowed.
-    if ((shuffled < 0) | (shuffled > 1)).any():
-        return "shuffled holds what is no share"
+    for what, values in arrays.items():
+        # NaN compares as false: it is allowed.
+        if what != "decision" and ((values < 0) | (values > 1)).any():
+            return f"{what} holds what is no share"
     return ""
 
 
@@ -154,15 +169,19 @@ def read_machine(file: h5py.File, unit_ids: tuple[str, ...], name: str | None) -
         )
     group = file[f"{ROOT}/{name}"]
     try:
-        decision, shuffled = (np.asarray(group[key][()]) for key in _DATASETS)
+        arrays = {key: np.asarray(group[key][()]) for key in _kept(group)}
         facts = json.loads(group.attrs["facts"])
-        return MachinePrediction(name, unit_ids, decision, shuffled, facts)
+        return MachinePrediction(name, unit_ids, facts=facts, **arrays)
     except (KeyError, OSError, ValueError) as error:
         raise UserError(
             f'the prediction "{name}" is damaged ({error})',
             where=where,
             remedy="Make it again with `python -m generation predict BANK --force`.",
         ) from error
+
+
+def _kept(group: h5py.Group) -> tuple[str, ...]:
+    return (*_DATASETS, *(key for key in _LATER if key in group))
 
 
 def put_machine(file: h5py.File, prediction: MachinePrediction) -> None:
@@ -174,8 +193,8 @@ def put_machine(file: h5py.File, prediction: MachinePrediction) -> None:
     if place in file:
         del file[place]
     group = file.create_group(place)
-    for key in _DATASETS:
-        dataset = group.create_dataset(key, data=getattr(prediction, key), track_times=False)
+    for key, values in prediction.arrays.items():
+        dataset = group.create_dataset(key, data=values, track_times=False)
         dataset.attrs["sha256"] = schema.hash_dataset(dataset)
     group.attrs["conditions"] = list(CONDITIONS)
     group.attrs["schemes"] = list(SCHEMES)
@@ -199,11 +218,11 @@ def machine_problems(
         if missing:
             yield f"{what} lacks {', '.join(missing)}"
             continue
-        for key in _DATASETS:
+        for key in _kept(group):
             if group[key].attrs.get("sha256") != schema.hash_dataset(group[key]):
                 yield f"{what}, {key}, does not match its checksum: the file was changed"
-        decision, shuffled = (group[key][()] for key in _DATASETS)
-        if wrong := wrong_values(decision, shuffled, units, batches):
+        arrays = {key: group[key][()] for key in _kept(group)}
+        if wrong := wrong_values(arrays, units, batches):
             yield f"{what}: {wrong}"
         try:
             facts = dict(json.loads(group.attrs["facts"]))

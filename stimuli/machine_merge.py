@@ -17,6 +17,7 @@ _SETTINGS = {
     "similarity": "the similarity",
     "decision": "the rule",
     "shuffles": "the number of other units",
+    "deals": "the number of deals",
     "seed": "the seed",
 }
 
@@ -86,6 +87,7 @@ def _joined(
     name: str, labels: Sequence[str], banks: Sequence[StimulusBank], unit_ids: Sequence[str]
 ) -> MachinePrediction:
     parts = [bank.machine(name) for bank in banks]
+    dealt = [part.dealt for part in parts if part.dealt is not None]
     facts: dict[str, Any] = {
         **_settings(parts[0]),
         "shuffled": "with references of units of the same network",
@@ -103,4 +105,5 @@ def _joined(
         np.concatenate([part.decision for part in parts]),
         np.concatenate([part.shuffled for part in parts]),
         facts,
+        np.concatenate(dealt) if len(dealt) == len(parts) else None,
     )

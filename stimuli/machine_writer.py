@@ -55,7 +55,7 @@ def add_machine(path: Path | str, prediction: MachinePrediction, *, replace: boo
     before = path.stat()
     with atomic_writer(path, mode=stat.S_IMODE(before.st_mode)) as temporary:
         shutil.copyfile(path, temporary)
-        room = prediction.decision.nbytes + prediction.shuffled.nbytes
+        room = sum(values.nbytes for values in prediction.arrays.values())
         reserve(temporary, before.st_size + room + MARGIN)
         with h5py.File(temporary, "r+", libver=LIBVER) as file:
             put_machine(file, prediction)

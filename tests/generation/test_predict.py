@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from generation.predict import decide, predict
+from generation.predict import DEALS, deal, decide, predict
 from generation.predict_command import predict as predict_command
-from generation.predict_summary import right_by_unit, summarise
 from generation.similarity import PairDistances
 from generation.sweep_command import merge as merge_command
 from house.errors import UserError
 from stimuli import BankWriter, StimulusBank, Unit, add_machine, unit_id, verify_bank
 from stimuli.machine import SCHEMES
+from stimuli.machine_summary import right_by_unit, summarise
 from tests.generation.conftest import run_generation
 
 DISTANCES = st.integers(1, 10).flatmap(
@@ -120,6 +120,43 @@ def test_right_where_images_tell_and_wrong_where_others_mislead(tmp_path: Path) 
     assert {x.own.value for x in lines} == {1.0}
     assert {round(x.shuffled.value, 3) for x in lines} == {0.333}
     assert {x.trials for x in lines} == {12}
+
+
+@given(DISTANCES, st.integers(0, 2**32))
+def test_dealing_is_a_draw_of_the_trials_own_references(distances: np.ndarray, seed: int) -> None:
+    found = deal(distances, np.random.default_rng(seed), deals=5)
+    assert np.isnan(found[[SCHEMES.index("Max 1"), SCHEMES.index("Max 9")]]).all()
+    assert np.isnan(found[SCHEMES.index("Min+Max 9")]) == (distances.shape[-1] < 9)
+    # One reference a side: the trial as it is, or with the sides exchanged.
+    share = found[SCHEMES.index("Min+Max 1")] * 5
+    own = decide(distances)[SCHEMES.index("Min+Max 1")]
+    assert share == pytest.approx(2.5 if own == 0 else round(share))
+    # The same draws with the queries exchanged are the other answers.
+    mirrored = deal(distances[::-1], np.random.default_rng(seed), deals=5)
+    np.testing.assert_allclose(found[1::2] + mirrored[1::2], [1, 1 if found[3] >= 0 else np.nan])
+
+
+def test_dealt_references_leave_chance_where_other_units_do_not(tmp_path: Path) -> None:
+    """One kind of unit only: others' references tell everything, dealt ones nothing."""
+    path = shaded_bank(tmp_path / "b.h5", [(50, 200), (60, 190), (55, 195), (65, 185)])
+    with StimulusBank(path) as bank:
+        made, again, other = (
+            predict(bank, PairDistances(brightness, "b"), "b", shuffles=3, seed=seed).prediction
+            for seed in (0, 0, 1)
+        )
+    assert (made.shuffled == 1).all()
+    assert made.dealt is not None
+    assert made.facts["deals"] == DEALS
+    shares = made.dealt[..., 1::2].astype(np.float64)
+    # Of n fair coins: three standard errors.
+    assert shares.mean() == pytest.approx(0.5, abs=3 * 0.5 / np.sqrt(shares.size * DEALS))
+    assert 0.5 / np.sqrt(DEALS) * 0.5 < shares.std() < 0.5 / np.sqrt(DEALS) * 1.5
+    np.testing.assert_array_equal(made.dealt, again.dealt)
+    assert other.dealt is not None
+    assert (made.dealt != other.dealt)[..., 1::2].any()
+    line = next(x for x in summarise(made) if x.scheme == "Min+Max 9")
+    assert line.dealt.low < 0.5 < line.dealt.high
+    assert [str(x.dealt) for x in summarise(made) if x.scheme.startswith("Max")] == ["–"] * 4
 
 
 def test_reversed_images_are_told_by_the_sign(tmp_path: Path) -> None:

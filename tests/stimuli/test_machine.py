@@ -14,6 +14,7 @@ import pytest
 
 from house.errors import UserError
 from stimuli import MachinePrediction, StimulusBank, add_machine, verify_bank
+from stimuli.machine_summary import summarise
 from tests.stimuli.conftest import BATCHES, small_units, write_small_bank
 
 IDS = tuple(unit.unit_id for unit in small_units())
@@ -28,6 +29,7 @@ def prediction(name: str = "lab", seed: int = 0, **changes: object) -> MachinePr
         "decision": rng.normal(size=shape).astype(np.float32),
         "shuffled": rng.random(shape, dtype=np.float32),
         "facts": {"similarity": "by the tests", "seed": seed},
+        "dealt": rng.random(shape, dtype=np.float32),
     }
     return MachinePrediction(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -52,6 +54,7 @@ def test_what_was_added_is_read_and_the_content_stays_the_same(bank_path: Path) 
         assert bank.machine_names == ("lab",)
     np.testing.assert_array_equal(read.decision, made.decision)
     np.testing.assert_array_equal(read.shuffled, made.shuffled)
+    np.testing.assert_array_equal(read.dealt, made.dealt)
     assert read.facts == made.facts
     assert read.of(IDS[1], 1, "synthetic", "Min+Max 1") == pytest.approx(made.decision[1, 1, 1, 1])
     finite = made.decision[np.isfinite(made.decision)]
@@ -93,6 +96,8 @@ def test_a_link_to_a_bank_stays_one(bank_path: Path, tmp_path: Path) -> None:
         (lambda g: replaced(g, "shuffled", np.zeros((2, BATCHES, 2, 4))), "type float64"),
         (lambda g: replaced(g, "shuffled", np.full((2, BATCHES, 2, 4), 2, np.float32)), "share"),
         (lambda g: replaced(g, "decision", gappy()), "gaps"),
+        (lambda g: replaced(g, "dealt", np.full((2, BATCHES, 2, 4), -1, np.float32)), "dealt hol"),
+        (lambda g: g["dealt"].__setitem__((0, 0, 0, 0), 0.75), "dealt, does not match"),
         (lambda g: g.__delitem__("shuffled"), "lacks shuffled"),
         (lambda g: g.attrs.__setitem__("schemes", ["Max 1"]), "names other schemes"),
     ],
@@ -104,6 +109,19 @@ def test_verify_finds_what_is_wrong(bank_path: Path, change: object, message: st
         change(file["machine/lab"])  # type: ignore[operator]
     problems = verify_bank(bank_path).problems
     assert any("lab" in problem and message in problem for problem in problems), problems
+
+
+def test_a_prediction_of_a_program_that_did_not_deal_is_read(bank_path: Path) -> None:
+    made = prediction()
+    add_machine(bank_path, made)
+    with h5py.File(bank_path, "r+") as file:
+        del file["machine/lab/dealt"]
+    assert verify_bank(bank_path).problems == []
+    with StimulusBank(bank_path) as bank:
+        read = bank.machine()
+    assert read.dealt is None
+    np.testing.assert_array_equal(read.shuffled, made.shuffled)
+    assert [str(line.dealt) for line in summarise(read)] == ["–"] * 8
 
 
 def replaced(group: h5py.Group, key: str, values: np.ndarray) -> None:

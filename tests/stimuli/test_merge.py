@@ -103,7 +103,7 @@ def test_a_machines_answers_come_along(parts: list[Part], tmp_path: Path) -> Non
             with StimulusBank(part.path) as own:
                 for row, unit in enumerate(own.units):
                     place = bank.row(merged_unit(unit, part.label).unit_id)
-                    for key in ("decision", "shuffled"):
+                    for key in ("decision", "shuffled", "dealt"):
                         np.testing.assert_array_equal(
                             getattr(found, key)[place], getattr(made[number], key)[row]
                         )

@@ -1,5 +1,7 @@
-"""How often the machine observer is right, by condition and scheme, with its own references and
-with those of other units.
+"""How often a machine observer is right, by condition and scheme, and what chance is.
+
+Chance is told twice: with the references of other units, and with the trial's own references dealt
+to the two sides at random.
 """
 
 from __future__ import annotations
@@ -11,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from house.seeds import generator
-from stimuli import MachinePrediction
-from stimuli.machine import CONDITIONS, SCHEMES
+from stimuli.machine import CONDITIONS, SCHEMES, MachinePrediction
 
 RESAMPLES = 2000
 
@@ -43,8 +44,9 @@ class Line:
     ----------
     trials : int
         Units times batches.
-    own, shuffled : Share
-        With the unit's own references, and with those of other units.
+    own, shuffled, dealt : Share
+        With the unit's own references, with those of other units, and with its own dealt to the
+        two sides at random.
     """
 
     condition: str
@@ -52,6 +54,7 @@ class Line:
     trials: int
     own: Share
     shuffled: Share
+    dealt: Share
 
 
 def right_by_unit(prediction: MachinePrediction) -> Floats:
@@ -67,6 +70,9 @@ def summarise(prediction: MachinePrediction, seed: int = 0) -> Iterator[Line]:
     """
     own = right_by_unit(prediction)
     shuffled = prediction.shuffled.astype(np.float64).mean(axis=1)
+    dealt = np.full_like(shuffled, np.nan)
+    if prediction.dealt is not None:
+        dealt = prediction.dealt.astype(np.float64).mean(axis=1)
     units, batches = prediction.decision.shape[:2]
     rng = generator(seed, "machine observer", "bootstrap")
     drawn = rng.integers(units, size=(RESAMPLES, units))
@@ -80,6 +86,7 @@ def summarise(prediction: MachinePrediction, seed: int = 0) -> Iterator[Line]:
                 units * batches,
                 _share(own[:, c, s], drawn),
                 _share(shuffled[:, c, s], drawn),
+                _share(dealt[:, c, s], drawn),
             )
 
 
