@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.analyse import Results
-from analysis.cells import conditions
+from analysis.cells import conditions, ordered, trial_set
 from analysis.design import Table
 from analysis.load import Dataset
 from analysis.machine import Comparison, compare, read_prediction, shown_with
 from analysis.sections import Section
 from analysis.style import INK, Picture, colour, drawing_style, finish, marker, new_figure
 from analysis.words import count, number, p_value, proportion
+from stimuli import MachinePrediction
+from stimuli.machine_summary import Share, summarise
 
 
 def machine_section(
@@ -69,7 +71,16 @@ def machine_section(
                 "they speak about other units. Reliability is how well one half of them "
                 "agrees with the other (Spearman-Brown): no machine can be expected to do better "
                 "than its square root.",
-            )
+            ),
+            (
+                "How often the machine is right",
+                chance_table(prediction, results),
+                "In all trials that the bank can make of what was shown, with 95 % bootstrap over "
+                "units. What chance is: with the references of other units, which tell little but "
+                "may be alike, and with the trial's own dealt to the two sides at random, which "
+                "tell nothing: there the interval should hold .5. A scheme of one side has nothing "
+                "to deal.",
+            ),
         ],
         pictures=pictures,
         notes=list(dict.fromkeys(note for made in found for note in made.notes)),
@@ -101,6 +112,30 @@ def agreement_table(agreement: pd.DataFrame, several: bool) -> Table:
     heads = [*(["Experiment"] if several else []), "Condition", "ρ [95 %]", "p", "r [95 %]",
              "Reliability", "Participants right", "Machine right", "units", "trials"]  # fmt: skip
     return Table(heads, rows)
+
+
+def chance_table(prediction: MachinePrediction, results: list[Results]) -> Table:
+    """One row a condition and scheme that people saw: the machine's share of right choices."""
+    shown: set[tuple[str, str]] = set()
+    for one in results:
+        main = trial_set(one.trials, "all")
+        shown |= set(zip(main["condition"].astype(str), main["scheme"].astype(str), strict=True))
+    lines = [line for line in summarise(prediction) if (line.condition, line.scheme) in shown]
+    order = ordered({line.condition for line in lines}, "condition")
+    lines.sort(key=lambda line: order.index(line.condition))
+    return Table(
+        ["Condition", "Scheme", "Right", "Other units' references", "Own references, dealt",
+         "trials"],
+        [[line.condition, line.scheme, _share(line.own), _share(line.shuffled), _share(line.dealt),
+          f"{line.trials:,}"] for line in lines],
+    )  # fmt: skip
+
+
+def _share(share: Share) -> str:
+    text = proportion(share.value)
+    if np.isfinite(share.low):
+        text += f" [{proportion(share.low)}, {proportion(share.high)}]"
+    return text
 
 
 def _with_interval(row: pd.Series, name: str) -> str:

@@ -87,15 +87,16 @@ def predict(
             advance=lambda: bar.advance(task),
         )
     add_machine(path, made.prediction, replace=force)
-    table = Table(
-        "condition", "scheme", "trials", "right", "other units' references", "own, dealt at random"
-    )
-    for line in summarise(made.prediction, seed):
-        table.add_row(
-            line.condition, line.scheme, f"{line.trials:,}", str(line.own), str(line.shuffled),
-            str(line.dealt),
-        )  # fmt: skip
-    console.print(table)
+    lines = list(summarise(made.prediction, seed))
+    # Two tables: one of all is too wide for most terminals.
+    answers = Table("condition", "scheme", "trials", "right")
+    chance = Table("condition", "scheme", "other units' references", "own, dealt at random")
+    for line in lines:
+        answers.add_row(line.condition, line.scheme, f"{line.trials:,}", str(line.own))
+        chance.add_row(line.condition, line.scheme, str(line.shuffled), str(line.dealt))
+    console.print(answers)
+    console.print("What chance is: the same queries, judged by other references.")
+    console.print(chance)
     console.print(
         f"Shares of trials with 95 % intervals over {len(made.prediction.unit_ids):,} units; "
         "guessing gives .5."

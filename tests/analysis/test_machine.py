@@ -18,9 +18,11 @@ from analysis.machine import compare, decisions_of, reliability, shown_with
 from analysis.machine_section import draw_machine
 from analysis.machine_spread import machine_spread
 from analysis.sections import Section, write_section_files
+from analysis.words import proportion
 from house.errors import UserError
 from stimuli import MachinePrediction, StimulusBank, Unit, add_machine
 from stimuli.machine import CONDITIONS, SCHEMES
+from stimuli.machine_summary import summarise
 from tests.analysis.builders import change_table, write_sessions
 from tests.stimuli.conftest import write_small_bank
 
@@ -40,6 +42,7 @@ def prediction(
         np.asarray(np.broadcast_to(decision, shape), dtype=np.float32).copy(),
         np.full(shape, 0.5, np.float32),
         {"similarity": {"name": "made up"}},
+        (np.random.default_rng(6).binomial(100, 0.5, shape) / 100).astype(np.float32),
     )
 
 
@@ -245,6 +248,11 @@ def test_a_report_compares_with_the_machine_and_networks_with_each_other(
     assert 'href="#machine"' in page
     assert "Participants and the machine" in page
     assert "made up" in page
+    assert "Own references, dealt" in page
+    for line in summarise(prediction()):
+        if line.scheme == "Min+Max 9":
+            dealt = f"{proportion(line.dealt.value)} [{proportion(line.dealt.low)}, "
+            assert dealt in page
     assert page.count("data:image/svg+xml;base64") == len(list((out / "figures").glob("*.svg")))
     assert {"machine.svg", "networks.png"} <= {p.name for p in (out / "figures").iterdir()}
     assert len(pd.read_csv(out / "machine_units.csv")) == 16
