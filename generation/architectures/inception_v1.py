@@ -15,11 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generation.architectures.local_response import local_response_normalisation
-from generation.architectures.rectification import (
-    rectified,
-    rectified_branches,
-    rectified_maxima,
-)
+from generation.architectures.pooling import maxima_of_rectified, rectified_maxima
+from generation.architectures.rectification import rectified, rectified_branches
 
 CLASSES = 1008
 # Dropped when weights are loaded: heads that only training needed.
@@ -95,13 +92,14 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 def same_max_pool(x: Tensor) -> Tensor:
-    """3x3 maximum with stride 2 and "SAME" padding.
+    """3x3 maximum of rectified maps with stride 2 and "SAME" padding."""
+    return maxima_of_rectified(x, 3, 2, _before(x), ceil_mode=True)
 
-    An odd size is padded by one on both sides and an even one on the far side only, which is
-    what leaving out the padding and rounding up means.
-    """
-    padding = (x.shape[2] % 2, x.shape[3] % 2)
-    return F.max_pool2d(x, 3, 2, padding=padding, ceil_mode=True)
+
+def _before(x: Tensor) -> tuple[int, int]:
+    # An odd size is padded by one on both sides and an even one on the far side only, which is
+    # what leaving out the padding and rounding up means.
+    return x.shape[2] % 2, x.shape[3] % 2
 
 
 class Mixed(nn.Module):  # type: ignore[misc]
@@ -143,7 +141,7 @@ class Mixed(nn.Module):  # type: ignore[misc]
             one,
             part("3x3")(F.relu(three)),
             part("5x5")(F.relu(five)),
-            part("pool_reduce")(F.max_pool2d(x, 3, 1, padding=1)),
+            part("pool_reduce")(maxima_of_rectified(x, 3, 1, (1, 1))),
         ]
 
 
@@ -204,7 +202,7 @@ class InceptionV1(nn.Module):  # type: ignore[misc]
         rows = same_padding(x.shape[2], 7, 2)
         columns = same_padding(x.shape[3], 7, 2)
         x = self.conv2d0(F.pad(x, (*columns, *rows)))
-        x = rectified_maxima(x, 3, 2, (x.shape[2] % 2, x.shape[3] % 2), ceil_mode=True)
+        x = rectified_maxima(x, 3, 2, _before(x), ceil_mode=True)
         x = F.relu(self.conv2d1(local_response_normalisation(x)))
         return same_max_pool(local_response_normalisation(rectified(self.conv2d2, x)))
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from generation.architectures.rectification import rectified_maxima
+from generation.architectures.pooling import rectified_maxima
 
 # (name, channels that enter, squeezed channels, channels of each of the two expand branches)
 FIRES = (

@@ -84,7 +84,7 @@ class LeanNetwork:
                 for name, child in list(parent.named_children()):
                     if _strided(child):
                         setattr(parent, name, StridedConvolution(child))
-                    elif self.dtype is None and worthwhile(child):
+                    elif worthwhile(child):
                         setattr(parent, name, WinogradConvolution(child))
 
 

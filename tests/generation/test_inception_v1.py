@@ -238,6 +238,24 @@ def test_gradient_of_local_response_normalisation() -> None:
     torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
+def test_local_response_normalisation_and_gradient(precision: torch.dtype) -> None:
+    """Compiled for the first two formats; the third is computed as on a GPU."""
+    rng = np.random.default_rng(1)
+    x = torch.from_numpy(rng.normal(size=(3, 20, 5, 4)).astype(np.float32) * 100).to(precision)
+    upstream = torch.from_numpy(rng.normal(size=x.shape).astype(np.float32)).to(precision)
+    watched = x.clone().requires_grad_()
+    found = local_response_normalisation(watched)
+    (ours,) = torch.autograd.grad(found, watched, upstream)
+    assert found.dtype == ours.dtype == precision
+    double = x.double().requires_grad_()
+    expected = F.local_response_norm(double, 11, alpha=11e-4, beta=0.5, k=2.0)
+    (theirs,) = torch.autograd.grad(expected, double, upstream.double())
+    near = 1e-5 if precision == torch.float32 else 2**-8
+    torch.testing.assert_close(found.double(), expected, rtol=near, atol=1e-6)
+    torch.testing.assert_close(ours.double(), theirs, rtol=near, atol=near / 10)
+
+
 def test_half_precision_squares_do_not_overflow() -> None:
     x = torch.full((1, 16, 2, 2), 1000.0, dtype=torch.float16)
     out = local_response_normalisation(x)
