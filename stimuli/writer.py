@@ -234,7 +234,8 @@ class BankWriter:
         if prediction.unit_ids != tuple(unit.unit_id for unit in self.units):
             raise ValueError("the prediction is about other units than the bank's")
         texts = len(json.dumps(prediction.facts).encode())
-        self._reserve(MARGIN + texts + prediction.decision.nbytes + prediction.shuffled.nbytes)
+        arrays = sum(values.nbytes for values in prediction.arrays.values())
+        self._reserve(MARGIN + texts + arrays)
         self._predictions.append(prediction)
 
     def _write_units(self) -> None:
