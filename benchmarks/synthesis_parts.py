@@ -32,7 +32,6 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from generation.networks import Network
-from generation.synthesis.lean_network import LeanNetwork
 from generation.synthesis.optimize import optimize
 from generation.synthesis.parametrization import FourierImages, initial_spectrum
 from generation.synthesis.settings import Target
@@ -45,7 +44,9 @@ PARTS = {
         "_Strided", "_Winograd", "aten::conv", "aten::mkldnn_conv", "aten::_slow_conv",
         "autograd::engine::evaluate_function: Conv",
     ),
-    "maximum pooling": ("aten::max_pool", "autograd::engine::evaluate_function: MaxPool"),
+    "maximum pooling": (
+        "_RectifiedMaxima", "aten::max_pool", "autograd::engine::evaluate_function: MaxPool",
+    ),
     "local response normalisation": ("_LocalResponse",),
     "similarity": ("_Similarity",),
     "transforms": ("_Taps", "_Turn"),
@@ -101,11 +102,10 @@ def profiled(network: Network, layer: str, precision: str, steps: int) -> dict[s
 
 def operations(network: Network, layer: str) -> float:
     """10^9 operations of the network's convolutions and matrix products, forward and back."""
-    # In bfloat16 convolutions are not rewritten as Winograd's, which would count as fewer.
-    lean = LeanNetwork(network, layer, "bfloat16")
+    # The network as it is: Winograd's method would count as fewer.
     images = torch.rand(synthesis.IMAGES, 3, SEEN, SEEN).requires_grad_()
     with FlopCounterMode(display=False) as counter:
-        lean(images).float().sum().backward()
+        network.features(images, layer).sum().backward()
     return float(counter.get_total_flops()) / 1e9
 
 
