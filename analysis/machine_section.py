@@ -167,8 +167,8 @@ def draw_machine(made: Comparison, names: list[str], label: str = "", place: int
             axes.axhline(0.5, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1)
             axes.axvline(0, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1)
             axes.scatter(
-                own["machine_decision"], own["accuracy"], s=26, color=colour(name, i),
-                marker=marker(name, i), edgecolors="white", linewidths=0.6, zorder=2,
+                own["machine_decision"], own["accuracy"], s=30, alpha=0.6, color=colour(name, i),
+                marker=marker(name, i), linewidths=0, zorder=2,
             )  # fmt: skip
             row = made.agreement[made.agreement["condition"] == name].iloc[0]
             text = name
@@ -181,9 +181,9 @@ def draw_machine(made: Comparison, names: list[str], label: str = "", place: int
             figure,
             "machine" + (f"_{place}" if label else ""),
             "Units for participants and for the machine" + (f": {label}" if label else ""),
-            "Every mark is a unit. Right of the dashed line the machine chooses rightly on "
-            "average; above the other one participants do better than by guessing. The decision "
-            "variable is in units of its root mean square over the bank.",
+            "Every mark is a unit; the darker, the more units. Right of the upright line the "
+            "machine chooses rightly on average; above the level one participants do better than "
+            "by guessing. The decision variable is in units of its root mean square over the bank.",
             f"Scatter of participants' accuracy against the machine's decision variable, "
             f"{count(len(shown), 'panel')}: " + ", ".join(shown) + ".",
         )  # fmt: skip

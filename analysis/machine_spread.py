@@ -96,9 +96,9 @@ def machine_spread(
         round(level, 3),
         round(slope, 3),
         (float(first), float(second)),
-        f"The spread between units is that of the machine observer “{prediction.name}” over "
-        f"{units} units of this bank ({listed(list(contrast))}, {SCHEMES[scheme]}; the noise "
-        f"is what differs between its {batches} batches).",
+        "The spread between units, however, is that of the machine observer "
+        f"“{prediction.name}” over {units} units of this bank ({listed(list(contrast))}, "
+        f"{SCHEMES[scheme]}; the noise is what differs between its {batches} batches).",
     )
 
 

@@ -136,7 +136,7 @@ def draw_networks(made: Networks, names: list[str], place: int, label: str) -> P
                 own = every[(every["condition"] == name) & (every["network"] == network)]
                 spread = jitter.uniform(-0.07, 0.07, len(own))
                 axes.scatter(
-                    x + shift + spread, own["accuracy"], s=7, color=colour(name, i), alpha=0.45,
+                    x + shift + spread, own["accuracy"], s=12, color=colour(name, i), alpha=0.45,
                     linewidths=0,
                 )  # fmt: skip
             rows = table[table["condition"] == name].set_index("network").reindex(networks)

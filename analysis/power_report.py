@@ -44,8 +44,10 @@ def draw_power(table: pd.DataFrame, wanted: float, alpha: float) -> Picture:
             for j, test in enumerate(tests):
                 rows = table[(table["units"] == units) & (table["test"] == test)]
                 label = count(int(units), "unit") + (f", {NAMES[test]}" if len(tests) > 1 else "")
+                # A little apart, so that no bar hides another.
+                line = i * len(tests) + j - (len(sizes) * len(tests) - 1) / 2
                 axes.errorbar(
-                    rows["participants"], rows["power"],
+                    rows["participants"] * (1 + 0.01 * line), rows["power"],
                     yerr=[(rows["power"] - rows["ci_low"]).clip(lower=0),
                           (rows["ci_high"] - rows["power"]).clip(lower=0)],
                     color=_COLOURS[i % 6], marker=_MARKERS[i % 6], ls=_LINES[j % 4], ms=5,
@@ -58,7 +60,8 @@ def draw_power(table: pd.DataFrame, wanted: float, alpha: float) -> Picture:
             axes.set_xscale("log")
             axes.minorticks_off()
         axes.set_xticks(tried, [str(t) for t in tried])
-        axes.legend(loc="lower right")
+        # Above the axes: there is no corner that power leaves empty for sure.
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2 if len(tests) > 1 else 4)
         return finish(
             figure, "power", "Power",
             f"Share of {table['simulations'].iloc[0]:,} simulated experiments in which the "
