@@ -2,7 +2,7 @@
 
     python -m venv ENV
     ENV/bin/pip install torch==2.13.0 torchvision==0.28.0 torch-lucent==0.1.8
-    ENV/bin/pip install pydantic platformdirs typer rich h5py pillow jinja2
+    ENV/bin/pip install numba pydantic platformdirs typer rich h5py pillow jinja2
     OMP_NUM_THREADS=1 PYTHONPATH=. ENV/bin/python benchmarks/synthesis.py
 
 Both optimise the published batch: 10 images of 256 pixels from the same initial spectrum, diversity
