@@ -33,11 +33,9 @@ def normalise(first: int, last: int, x: Any, out: Any, root: Any, alpha: Any, bi
             squares[c + 5] = number * number
         for c in range(channels):
             total = _window(squares, c)
-            row[c] = np.float32(1) / np.sqrt(bias + alpha * total)
+            inverse[c] = np.float32(1) / np.sqrt(bias + alpha * total)
         for c in range(channels):
-            inverse[c] = row[c]
-        for c in range(channels):
-            row[c] *= wide(given[c])
+            row[c] = wide(given[c]) * inverse[c]
         store(row, out[p])
 
 
@@ -53,9 +51,9 @@ def normalise_backward(
     for p in range(first, last):
         given, inverse, gradient = x[p], root[p], above[p]
         for c in range(channels):
-            outer[c] = wide(gradient[c]) * inverse[c]
-        for c in range(channels):
-            weighted[c + 5] = outer[c] * wide(given[c]) * inverse[c] * inverse[c]
+            part = wide(gradient[c]) * inverse[c]
+            outer[c] = part
+            weighted[c + 5] = part * wide(given[c]) * inverse[c] * inverse[c]
         for c in range(channels):
             row[c] = outer[c] - alpha * _window(weighted, c) * wide(given[c])
         store(row, out[p])

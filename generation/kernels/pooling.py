@@ -89,6 +89,46 @@ def rectified_maxima_backward(
     first: int, last: int, above: Any, where: Any, out: Any, kernel: int, stride: int, pad: Any
 ) -> None:
     """Write the gradient by the input (N, H, W, C) for that by the maxima, as their function."""
+    if stride == 1:
+        _gather(first, last, above, where, out, kernel, pad)
+    else:
+        _scatter(first, last, above, where, out, kernel, stride, pad)
+
+
+@compiled
+def _gather(first: int, last: int, above: Any, where: Any, out: Any, kernel: int, pad: Any) -> None:
+    # Whole rows for each place in the window: without strides they lie side by side.
+    _, height, width, channels = out.shape
+    _, down, across, _ = above.shape
+    sums = np.empty(width * channels, np.float32)
+    for n in range(first, last):
+        for y in range(height):
+            sums[:] = 0
+            for i in range(max(y + pad[0] - kernel + 1, 0), min(y + pad[0] + 1, down)):
+                gradient, places = above[n, i].reshape(-1), where[n, i].reshape(-1)
+                for b in range(kernel):
+                    left, right = max(pad[1] - b, 0), min(width + pad[1] - b, across)
+                    shift = (b - pad[1]) * channels
+                    start, end = left * channels, right * channels
+                    _add_where(
+                        sums[start + shift : end + shift],
+                        gradient[start:end],
+                        places[start:end],
+                        np.uint8((y + pad[0] - i) * kernel + b),
+                    )
+            store(sums, out[n, y].reshape(-1))
+
+
+@compiled
+def _add_where(sums: Any, gradient: Any, places: Any, here: Any) -> None:
+    for c in range(len(sums)):
+        sums[c] += wide(gradient[c]) if places[c] == here else np.float32(0)
+
+
+@compiled
+def _scatter(
+    first: int, last: int, above: Any, where: Any, out: Any, kernel: int, stride: int, pad: Any
+) -> None:
     _, height, width, channels = out.shape
     _, down, across, _ = above.shape
     # Rows of the input with their sides, of which as many are open at a time as a window has.
