@@ -34,7 +34,8 @@ def export(
     export_psych_ds(source, out / "psych-ds")
     left = len(sessions_without_answers(source))
     note = f" {left} without an answer left out." if left else ""
-    console.print(f"Exported {bids.sessions} sessions, {bids.trials} trials.{note}")
+    many = "" if bids.sessions == 1 else "s"
+    console.print(f"Exported {bids.sessions} session{many}, {bids.trials} trials.{note}")
     console.print(f"BIDS: {out / 'bids'}\nPsych-DS: {out / 'psych-ds'}")
 
 

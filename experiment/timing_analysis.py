@@ -162,7 +162,8 @@ def read_recording(path: Path) -> Recording:
                         f"line {number} of the recording holds no numbers", where=str(path)
                     ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the recording cannot be read ({error})", where=str(path)) from error
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UserError(f"the recording cannot be read ({why})", where=str(path)) from error
     columns = np.asarray(values, dtype=float).reshape(-1, len(wanted)).T
     if columns.shape[1] < 3 or not (np.diff(columns[0]) > 0).all():
         raise UserError("the times of the recording do not increase", where=str(path))

@@ -24,6 +24,8 @@ console = Console(soft_wrap=True, highlight=False)
 messages = Console(stderr=True, soft_wrap=True, highlight=False)
 
 _INTERRUPTED = 130
+# What is missing of these is no matter of installing.
+_OURS = ("house", "generation", "stimuli", "experiment", "participants", "analysis")
 
 
 def make_app(help: str) -> typer.Typer:
@@ -41,13 +43,24 @@ def make_app(help: str) -> typer.Typer:
 def run(app: typer.Typer, name: str) -> NoReturn:
     """Run an application as ``python -m name`` and leave the process.
 
-    Exit status 0 after success, 1 where a check found something, 2 for bad input (with one
-    message on stderr and no traceback), 130 when interrupted.
+    Exit status 0 after success, 1 where a check found something, 2 for bad input or a package
+    that the room lacks (with one message on stderr and no traceback), 130 when interrupted.
     """
     try:
         app(prog_name=f"python -m {name}")
     except UserError as error:
         messages.print(f"[bold red]error:[/] {escape(str(error))}")
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", *_OURS):
+            raise
+        missing = UserError(
+            f"{package} is not installed",
+            where=f"python -m {name}",
+            remedy=f"Install this room: pip install -e '.[{name}]'.",
+        )
+        messages.print(f"[bold red]error:[/] {escape(str(missing))}")
         sys.exit(2)
     except SystemExit as leave:
         if leave.code == _INTERRUPTED:

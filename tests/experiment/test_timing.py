@@ -329,3 +329,11 @@ def test_a_session_with_patch_and_triggers(
     assert info["triggers"][0]["port"] == port
     table = (journal / "trials.tsv").read_text().splitlines()
     assert len(os.read(reader, 4096)) == len(table) - 1
+
+
+def test_a_recording_that_is_not_there_or_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read \(No such file or directory\)"):
+        read_recording(tmp_path / "light.csv")
+    (tmp_path / "light.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="it is no UTF-8 text"):
+        read_recording(tmp_path / "light.csv")

@@ -17,6 +17,10 @@ def first(what: str = ""):
         raise UserError("the key [x] is unknown", where="a.toml", remedy="Remove it.")
     if what == "interrupt":
         raise KeyboardInterrupt
+    if what == "package":
+        import no_such_package.part
+    if what == "bug":
+        import house.no_such_module
     if what == "finding":
         raise typer.Exit(1)
     cli.console.print("done")
@@ -45,6 +49,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         ),
         (["first", "--what", "interrupt"], 130, "", "Interrupted."),
         (["first", "--what", "finding"], 1, "", ""),
+        (
+            ["first", "--what", "package"],
+            2,
+            "",
+            "no_such_package is not installed. Install this room: pip install -e '.[room]'.",
+        ),
         (["third"], 2, "", "No such command 'third'"),
         (["--help"], 0, "Do the first thing.", ""),
     ],
@@ -55,3 +65,9 @@ def test_status_and_words(arguments, status, stdout, stderr):
     assert stdout in done.stdout
     assert stderr in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_missing_module_of_our_own_is_a_bug():
+    done = run("first", "--what", "bug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
