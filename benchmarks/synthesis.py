@@ -7,10 +7,10 @@
 
 Both optimise the published batch: 10 images of 256 pixels from the same initial spectrum, diversity
 100, the same transform callables with the same draws, one thread, steps of both interleaved.
-InceptionV1 has random weights (He et al. 2015) here, which costs what trained ones cost; SqueezeNet
-has its trained ones and says whether both reach the same activation. lucent is used as its users
-do: the network as it was loaded, weights not frozen. Times are CPU times of the process, which
-other work on a machine disturbs less than wall clocks; both are printed. The table is in
+InceptionV1 has random weights (He et al. 2015) here, which costs what trained ones cost; whether
+both reach the same activation is for `benchmarks/synthesis_activation.py`. lucent is used as its
+users do: the network as it was loaded, weights not frozen. Times are CPU times of the process,
+which other work on a machine disturbs less than wall clocks; both are printed. The table is in
 benchmarks/RESULTS.md.
 """
 
@@ -139,11 +139,12 @@ def run_ours(
     precision: str,
     channel: int = CHANNEL,
     diversity: float = DIVERSITY,
+    seed: int = SEED,
 ) -> tuple[Clock, float]:
     """Optimise here; seconds of each step, and the activation reached."""
     clock = Clock()
     target = Target("unit", channel, 1, diversity)
-    (made,) = optimize(network, layer, [target], settings(steps, precision), SEED, clock.mark)
+    (made,) = optimize(network, layer, [target], settings(steps, precision), seed, clock.mark)
     return clock, float(made.activations.mean())
 
 
@@ -154,6 +155,9 @@ def run_lucent(
     steps: int,
     channels_last: bool = False,
     number: int = CHANNEL,
+    diversity: float = DIVERSITY,
+    seed: int = SEED,
+    nudge: float = 0.0,
 ) -> tuple[Clock, float]:
     """Optimise with lucent; seconds of each step, and the activation reached."""
     torchvision_models()
@@ -161,10 +165,11 @@ def run_lucent(
 
     clock = Clock()
     transform = RandomTransforms(PUBLISHED, torch.device("cpu"))
-    draws = [draw_group(PUBLISHED, steps, SEED, "unit", 1)]
-    scales = draw_scales(PUBLISHED, steps, SEED)
+    draws = [draw_group(PUBLISHED, steps, seed, "unit", 1)]
+    scales = draw_scales(PUBLISHED, steps, seed)
     step = 0
-    spectrum = initial_spectrum(generator(SEED, "spectrum", "unit", 1), IMAGES, CANVAS, 0.01)
+    spectrum = initial_spectrum(generator(seed, "spectrum", "unit", 1), IMAGES, CANVAS, 0.01)
+    spectrum = spectrum * np.float32(1 + nudge)
 
     def parameters() -> tuple[list[Tensor], Callable[[], Tensor]]:
         found, image = param.image(CANVAS, batch=IMAGES, sd=0.01)
@@ -183,7 +188,7 @@ def run_lucent(
     channel = objectives.channel(layer, number)
     (images,) = render.render_vis(
         whole,
-        channel - DIVERSITY * objectives.diversity(layer),
+        channel - diversity * objectives.diversity(layer) if diversity else channel,
         parameters,
         transforms=[transformed],
         preprocess=False,
@@ -249,23 +254,6 @@ def compare_speed(
         print(f"| {layer} | {' | '.join(cells)} |", flush=True)
 
 
-def compare_activation(
-    name: str, layers: Sequence[str], channels: Sequence[int], steps: int
-) -> None:
-    """Print what both reach in so many steps from the same beginning with the same draws."""
-    ours, whole = networks(name)
-    print(f"\n{name}, mean activation of the finished images after {steps} steps\n")
-    print("| layer | channel | lucent | float32 | bfloat16 |\n|---|---|---|---|---|")
-    for layer in layers:
-        for channel in channels:
-            found = [run_lucent(whole, ours, layer, steps, True, channel)[1]]
-            found += [
-                run_ours(ours, layer, steps, kind, channel)[1] for kind in ("float32", "bfloat16")
-            ]
-            cells = " | ".join(f"{value:.4g}" for value in found)
-            print(f"| {layer} | {channel} | {cells} |", flush=True)
-
-
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -273,18 +261,13 @@ def main() -> None:
     parser.add_argument("--layers", nargs="+", help="four from early to late by default")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=9, help="three of them to warm up")
-    parser.add_argument("--activation", type=int, default=0, help="compare after so many steps")
-    parser.add_argument("--channels", type=int, nargs="+", default=[CHANNEL])
     parser.add_argument("--diversity", type=float, default=DIVERSITY)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}")
     layers = options.layers or DEPTHS[options.network]
-    if options.activation:
-        compare_activation(options.network, layers, options.channels, options.activation)
-    else:
-        compare_speed(options.network, layers, options.rounds, options.steps, options.diversity)
+    compare_speed(options.network, layers, options.rounds, options.steps, options.diversity)
 
 
 if __name__ == "__main__":
