@@ -137,7 +137,7 @@ def check_network(network: Network) -> Accuracy | None:
     Returns
     -------
     Accuracy or None
-        None where the outputs' names are not known, so that nothing can be checked.
+        None where the outputs are not ImageNet's classes, so that nothing can be checked.
 
     Raises
     ------

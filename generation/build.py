@@ -230,7 +230,10 @@ def _check(scheduler: Scheduler, spec: NetworkSpec, reporter: Reporter) -> Accur
     accuracy = scheduler.check(check_network)
     checked(1)
     if accuracy is None:
-        reporter.say(f"note: {spec.name} could not be checked, as its outputs have no known names")
+        reporter.say(
+            f"note: {spec.name} was not checked: its classes are not ImageNet's, which the embedded "
+            "photographs show; --verify-accuracy takes a folder of its own classes"
+        )
     else:
         reporter.say(
             f"{spec.name} names {accuracy.top1:.0%} of {accuracy.photographs} labelled "

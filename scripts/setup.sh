@@ -55,6 +55,8 @@ missing_packages() {
     [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || found+=" fonts-dejavu-core"
     # A virtual screen, for tests and for a demonstration without a monitor.
     cmd Xvfb xvfb
+    # What xvfb-run, which messages advise, needs beside it.
+    cmd xauth xauth
     cmd xdotool xdotool
     local python version
     if python=$(find_python) && ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.generation.cluster_bench import (
     checksum,
@@ -25,6 +24,7 @@ from tests.generation.cluster_bench import (
 from tests.generation.conftest import ROOT
 
 pytest.importorskip("ray", reason="the extra [cluster] is not installed")
+yaml = pytest.importorskip("yaml", reason="comes with the extra [cluster]")
 SCRIPTS = ROOT / "scripts" / "cluster"
 RAY = [str(Path(sys.executable).with_name("ray")), "start", "--num-cpus=1", "--block"]
 RAY += ["--object-store-memory=100000000", "--node-ip-address=127.0.0.1"]
