@@ -24,11 +24,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from generation.build import build
-from generation.cluster import OnCluster
-from generation.cluster_engine import ClusterSettings
+from generation.building.order import build
+from generation.building.scheduling import Here, Scheduler
+from generation.cluster.engine import ClusterSettings
+from generation.cluster.parts import OnCluster
 from generation.recipe import load_recipe
-from generation.scheduling import Here, Scheduler
 
 RECIPE = """
 name = "bench"

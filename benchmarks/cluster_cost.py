@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from generation.shard_plan import shard_length
+from generation.natural.shard_plan import shard_length
 
 GPUS = (1, 4, 16, 64, 256)
 # InceptionV1: units of a layer, and multiply-adds (10^9) up to it at 224 pixels.

@@ -24,12 +24,12 @@ import PIL
 import torch
 from PIL import Image
 
-from generation.decoding import Decoding, decode
-from generation.exemplars import record
-from generation.extremes import RunningExtremes
-from generation.networks import Network, load_network, network_spec
-from generation.photographs import START, Pass, Pool
-from generation.sources import FileSource
+from generation.natural.decoding import Decoding, decode
+from generation.natural.exemplars import record
+from generation.natural.extremes import RunningExtremes
+from generation.natural.photographs import START, Pass, Pool
+from generation.natural.sources import FileSource
+from generation.networks.network import Network, load_network, network_spec
 from stimuli.photographs import load_photographs
 
 K = 200

@@ -28,9 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Python looks beside a script first.
 sys.path[0] = str(ROOT)
 
-from generation.networks import load_network  # noqa: E402
-from generation.predict import decide, judge, predict  # noqa: E402
-from generation.similarity import EmbeddedDistances, PerceptualFeatures  # noqa: E402
+from generation.networks.network import load_network  # noqa: E402
+from generation.prediction.observer import decide, judge, predict  # noqa: E402
+from generation.prediction.similarity import EmbeddedDistances, PerceptualFeatures  # noqa: E402
 from house.provenance import machine, software_versions  # noqa: E402
 from house.seeds import generator  # noqa: E402
 from stimuli import SIGNS, StimulusBank  # noqa: E402

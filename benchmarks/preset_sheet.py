@@ -16,12 +16,12 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from generation.networks import Network, load_network
+from generation.networks.network import Network, load_network
 from generation.synthesis.maco import natural_magnitude
 from generation.synthesis.measuring import measure
 from generation.synthesis.optimize import optimize, resolve_precision
+from generation.synthesis.recipe_settings import Synthesis
 from generation.synthesis.settings import Target
-from generation.synthesis_settings import Synthesis
 from stimuli.photographs import load_photographs
 
 UNITS = ("fire3:3x3:103", "fire5:3x3:160", "fire7:3x3:368", "fire9:3x3:300")

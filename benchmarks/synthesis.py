@@ -28,7 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from generation.networks import Network, load_network, network_spec
+from generation.networks.network import Network, load_network, network_spec
+from generation.networks.torchvision_models import torchvision_models
 from generation.synthesis.measuring import as_shown, measure
 from generation.synthesis.optimize import optimize
 from generation.synthesis.parametrization import initial_spectrum
@@ -39,7 +40,6 @@ from generation.synthesis.transforms import (
     draw_group,
     draw_scales,
 )
-from generation.torchvision_models import torchvision_models
 from house.seeds import generator
 
 IMAGES, CANVAS, CROP, DIVERSITY, SEED = 10, 256, 16, 100.0, 1

@@ -28,7 +28,7 @@ import numpy.typing as npt
 import synthesis
 import torch
 
-from generation.networks import Network
+from generation.networks.network import Network
 from generation.synthesis.measuring import as_shown, measure
 from generation.synthesis.parametrization import FourierImages, initial_spectrum
 from house.seeds import generator

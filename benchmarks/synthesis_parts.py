@@ -31,7 +31,7 @@ from torch.optim.optimizer import (
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from generation.networks import Network
+from generation.networks.network import Network
 from generation.synthesis.optimize import optimize
 from generation.synthesis.parametrization import FourierImages, initial_spectrum
 from generation.synthesis.settings import Target

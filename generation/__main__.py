@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from generation.arguments import BankArgument
-from generation.build_command import build
-from generation.predict_command import predict
-from generation.sweep_command import merge, sweep
+from generation.building.command import build
+from generation.prediction.command import predict
+from generation.sweep.command import merge, sweep
 from house.cli import console, make_app, messages, run
 from house.places import banks_directory, reports_directory
 
@@ -57,7 +57,7 @@ def verify(
     found = verify_bank(path)
     problems = list(found.problems)
     if not problems and sample:
-        from generation.remeasure import remeasure
+        from generation.inspection.remeasure import remeasure
 
         measured, differing = remeasure(
             path, sample, weights, lambda text: messages.print(f"[yellow]note:[/] {escape(text)}")
@@ -83,7 +83,7 @@ def preview(
     ] = None,
 ) -> None:
     """Draw contact sheets of a bank: a PNG for each unit, an overview, and one HTML page."""
-    from generation.preview import draw_preview
+    from generation.inspection.preview import draw_preview
 
     path = bank or banks_directory() / "demo.h5"
     folder = out or reports_directory() / "preview" / path.stem
@@ -106,8 +106,8 @@ def units(
     ] = None,
 ) -> None:
     """List a network's layers, branches and channels: what a recipe may name."""
-    from generation.network_choice import NetworkChoice
-    from generation.networks import REGISTRY, load_network, network_spec
+    from generation.networks.choice import NetworkChoice
+    from generation.networks.network import REGISTRY, load_network, network_spec
 
     if network == "all":
         for name, known in sorted(REGISTRY.items()):
@@ -157,7 +157,7 @@ def convert_weights(
     force: Annotated[bool, typer.Option("--force", help="Replace that file.")] = False,
 ) -> None:
     """Turn the published frozen graph of InceptionV1 into weights; needs no TensorFlow."""
-    from generation.convert_inception_v1 import convert
+    from generation.networks.convert_inception_v1 import convert
     from house.errors import UserError
 
     if out.exists() and not force:

@@ -13,12 +13,12 @@ from pydantic import (
     model_validator,
 )
 
-from generation.natural_settings import Natural
-from generation.network_choice import NetworkChoice, NetworkKey
-from generation.networks import NetworkSpec, network_spec
+from generation.natural.settings import Natural
+from generation.networks.choice import NetworkChoice, NetworkKey
+from generation.networks.network import NetworkSpec, network_spec
 from generation.recipe_overrides import Overrides, changed_text, override
-from generation.synthesis_settings import Synthesis
-from generation.unit_choice import ChosenUnit, Draw
+from generation.synthesis.recipe_settings import Synthesis
+from generation.units.choice import ChosenUnit, Draw
 from house.errors import UserError
 from house.names import NAME, find_embedded
 from house.tables import read_toml, validate

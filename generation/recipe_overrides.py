@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generation.networks import ALIASES
+from generation.networks.network import ALIASES
 from generation.toml_text import toml_text
 from house.errors import UserError
 

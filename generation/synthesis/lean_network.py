@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from generation.networks import Network
+from generation.networks.network import Network
 from generation.synthesis.winograd import WinogradConvolution, worthwhile
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}

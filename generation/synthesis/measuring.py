@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from generation.networks import Network
+from generation.networks.network import Network
 
 
 def as_shown(images: Tensor, crop: int) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from generation.networks import Network
+from generation.networks.network import Network
 from generation.synthesis.flatness import Flatness
 from generation.synthesis.kept_memory import keep_freed_memory
 from generation.synthesis.lean_network import LeanNetwork

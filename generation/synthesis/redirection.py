@@ -79,7 +79,8 @@ def redirecting(update: int, updates: int) -> AbstractContextManager[Any]:
     """Redirect the gradients of all ReLUs of a network that runs within this context.
 
     Whatever network it is: the call of a ReLU is caught, not its module. Architectures that
-    compute a ReLU elsewhere than the original see `generation.architectures.rectification`.
+    compute a ReLU elsewhere than the original see
+    `generation.networks.architectures.rectification`.
 
     Parameters
     ----------

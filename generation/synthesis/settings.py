@@ -36,7 +36,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Settings:
-    """How images are optimised; meanings and defaults in `generation.synthesis_settings`."""
+    """How images are optimised; meanings and defaults in `generation.synthesis.recipe_settings`."""
 
     images: int
     canvas: int

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from generation.networks import Network, load_network
+from generation.networks.network import Network, load_network
 from stimuli.photographs import load_photographs
 
 ROOT = Path(__file__).resolve().parents[2]

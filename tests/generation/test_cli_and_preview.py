@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generation.preview import draw_preview
-from generation.sheets import number
+from generation.inspection.preview import draw_preview
+from generation.inspection.sheets import number
 from tests.generation.conftest import run_generation
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.networks import network_spec
+from generation.networks.network import network_spec
 from generation.recipe import RECIPES, Recipe, load_recipe
-from generation.units import parse_unit, select_units
+from generation.units.recipe_units import parse_unit, select_units
 from house.errors import UserError
 
 SPEC = network_spec("squeezenet1_1")

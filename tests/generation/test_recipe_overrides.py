@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from generation.recipe import load_recipe
 from generation.recipe_overrides import Overrides, changed_text, override
-from generation.units import select
+from generation.units.recipe_units import select
 from house.errors import UserError
 from house.tables import parse_toml
 

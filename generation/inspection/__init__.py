@@ -1,0 +1,1 @@
+"""Looking at a finished bank: its sheets, and its images measured again."""

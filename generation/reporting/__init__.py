@@ -1,0 +1,1 @@
+"""Telling people how far the work is, and how long it will take."""

@@ -1,0 +1,1 @@
+"""One bank for each of several networks, and one of all."""

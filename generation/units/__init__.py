@@ -1,0 +1,1 @@
+"""The units of a recipe: named, drawn, or carried over to another network."""

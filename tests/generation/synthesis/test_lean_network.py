@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from generation.networks.architectures.inception_v1 import BLOCKS, Mixed
+from generation.networks.network import Network
+from generation.synthesis.lean_network import LeanNetwork, StridedConvolution
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (3, 0), (7, 3), (7, 0), (5, 2), (4, 1)])
+@pytest.mark.parametrize("size", [32, 33, 46])
+def test_strided_convolution_and_its_gradient(kernel: int, padding: int, size: int) -> None:
+    plain = nn.Conv2d(3, 8, kernel, stride=2, padding=padding).requires_grad_(False)
+    ours = StridedConvolution(plain)
+    x = torch.randn(2, 3, size, size + 1, requires_grad=True)
+    expected = plain(x)
+    torch.testing.assert_close(ours(x), expected)
+    upstream = torch.randn_like(expected)
+    (wanted,) = torch.autograd.grad(expected, x, upstream)
+    (found,) = torch.autograd.grad(ours(x), x, upstream)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_merged_siblings_give_the_same() -> None:
+    block = Mixed(BLOCKS[0]).requires_grad_(False)
+    x = torch.rand(2, 192, 9, 9, requires_grad=True)
+    plain = torch.cat(block(x), dim=1)
+    (wanted,) = torch.autograd.grad(plain.square().sum(), x)
+    block.simplify()
+    found = torch.cat(block(x), dim=1)
+    (given,) = torch.autograd.grad(found.square().sum(), x)
+    torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(given, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_the_network_itself_stays_as_it_is(network: Network) -> None:
+    before = {key: value.clone() for key, value in next(network.modules()).state_dict().items()}
+    lean = LeanNetwork(network, "fire3", "bfloat16")
+    x = torch.rand(2, 3, 64, 64)
+    assert lean(x).dtype == torch.bfloat16
+    after = next(network.modules()).state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert network.features(x, "fire3").dtype == torch.float32
+
+
+# Half precision sends the gradient of some maxima elsewhere.
+@pytest.mark.parametrize(("precision", "share"), [("float32", 1e-5), ("bfloat16", 0.2)])
+def test_features_and_gradients(network: Network, precision: str, share: float) -> None:
+    x = torch.rand(2, 3, 64, 64, requires_grad=True)
+    lean = LeanNetwork(network, "fire4", precision)
+    found = []
+    for features in (network.features(x, "fire4"), lean(x)):
+        (gradient,) = torch.autograd.grad(features[:, 5].float().mean(), x)
+        found.append((features.float(), gradient))
+    for plain, fast in zip(*found, strict=True):
+        assert (plain - fast).norm() < share * plain.norm()
+
+
+def test_compiled_code_gives_the_same(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[object] = []
+
+    def compile_(function: object, **_: object) -> object:
+        compiled.append(function)
+        return function
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    lean = LeanNetwork(network, "fire2", "float32", compiled=True)
+    x = torch.rand(1, 3, 48, 48)
+    torch.testing.assert_close(lean(x), lean.eager(x))
+    assert len(compiled) == 1
