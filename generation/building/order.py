@@ -233,8 +233,8 @@ def _check(scheduler: Scheduler, spec: NetworkSpec, reporter: Reporter) -> Accur
     checked(1)
     if accuracy is None:
         reporter.say(
-            f"note: {spec.name} was not checked: its classes are not ImageNet's, which the embedded "
-            "photographs show; --verify-accuracy takes a folder of its own classes"
+            f"note: {spec.name} was not checked: its classes are not ImageNet's, which the "
+            "embedded photographs show; --verify-accuracy takes a folder of its own classes"
         )
     else:
         reporter.say(
