@@ -15,6 +15,7 @@ import pytest
 from stimuli import StimulusBank, verify_bank
 from tests.generation.conftest import RECIPE, ROOT
 
+PHOTOGRAPHS = 30
 # A build whose network need not be looked at again at every start: that is not what is tested.
 BUILD = """
 import sys
@@ -83,9 +84,11 @@ def kill_again_and_again(recipe: Path, folder: Path, kills: int, seed: int) -> d
     dict
         How many kills met which kind of work, and how many banks were finished.
     """
-    begun = time.monotonic()
     whole = start(recipe, folder / "whole.h5")
     begun = time.monotonic()
+    while recorded(folder / "whole.h5.work") < PHOTOGRAPHS and whole.poll() is None:
+        time.sleep(0.01)
+    recording = time.monotonic() - begun
     output, _ = whole.communicate(timeout=300)
     duration = time.monotonic() - begun
     assert whole.returncode == 0
@@ -96,16 +99,19 @@ def kill_again_and_again(recipe: Path, folder: Path, kills: int, seed: int) -> d
     work = folder / "killed.h5.work"
     killed = 0
     while killed < kills:
-        # Shorter than a whole build: most of what follows finds earlier work to go on with.
+        # Shorter than the whole: what follows finds earlier work to go on with. The recording is
+        # short, and yet to be met twice in every bank.
+        early = recorded(work) < PHOTOGRAPHS and met["recording"] < 2 * (met["finished"] + 1)
+        longest = 0.5 * recording if early else 0.6 * duration
         process = start(recipe, out)
         try:
-            process.wait(timeout=float(rng.uniform(0, 0.6 * duration)))
+            process.wait(timeout=float(rng.uniform(0, longest)))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait(timeout=10)
             killed += 1
             units = len(list(work.glob("fire*.npz")))
-            kind = "synthesis" if recorded(work) == 30 else "recording"
+            kind = "synthesis" if recorded(work) == PHOTOGRAPHS else "recording"
             met["writing" if units == 3 else kind] += 1
             assert not out.exists() or verify_bank(out).ok
             continue
