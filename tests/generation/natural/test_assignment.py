@@ -43,6 +43,15 @@ def test_batches_of_two_pair_a_query_with_one_less_extreme_reference() -> None:
     assert sorted(ranks[:, 1]) == list(range(20, 40))
 
 
+@given(st.integers(1, 25), st.integers(2, 12), st.integers(0, 2**32))
+def test_batches_of_two_are_the_beginning_of_larger_ones(
+    batches: int, positions: int, seed: int
+) -> None:
+    small = deal(batches, 2, np.random.default_rng(seed))
+    large = deal(batches, positions, np.random.default_rng(seed))
+    assert (large[:, :2] == small).all()
+
+
 def test_nothing_to_deal_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         deal(0, 3, np.random.default_rng(0))
