@@ -8,6 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from numba import types
 from numba.extending import intrinsic, overload
 from torch import Tensor
 
+# Loops of many arrays become vectors after more comparisons of where these lie than by default.
+llvm.set_option("kernels", "-runtime-memory-check-threshold=64")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 # Sums may be reordered into vectors and joined with products; infinities and NaN stay.
 _FAST = {"contract", "nsz"}

@@ -19,7 +19,7 @@ from generation.synthesis.winograd import (
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=60, deadline=None)
 @given(
     images=st.integers(1, 5),
     entering=st.integers(1, 9),
@@ -27,20 +27,34 @@ from generation.synthesis.winograd import (
     height=st.integers(1, 40),
     width=st.integers(1, 40),
     seed=st.integers(0, 2**31 - 1),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16]),
 )
 def test_is_the_direct_convolution(
-    images: int, entering: int, leaving: int, height: int, width: int, seed: int
+    images: int,
+    entering: int,
+    leaving: int,
+    height: int,
+    width: int,
+    seed: int,
+    dtype: torch.dtype,
 ) -> None:
     rng = torch.Generator().manual_seed(seed)
-    x = torch.randn(images, entering, height, width, generator=rng)
-    weight = torch.randn(leaving, entering, 3, 3, generator=rng)
+    x = torch.randn(images, entering, height, width, generator=rng).to(dtype)
+    weight = torch.randn(leaving, entering, 3, 3, generator=rng).to(dtype)
     bias = torch.randn(leaving, generator=rng)
     expected = nn.functional.conv2d(x.double(), weight.double(), bias.double(), padding=1)
     kernel = transformed_kernel(weight)
     found = winograd_convolution(x, kernel, bias)
-    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-3)
     alone = torch.cat([winograd_convolution(image[None], kernel, bias) for image in x])
-    torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-5)
+    if dtype == torch.float32:
+        torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-3)
+        torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-5)
+    else:
+        # In shares of the results' deviation.
+        off = (found.double() - expected).abs() / (3 * entering**0.5)
+        assert float(off.square().mean().sqrt()) < 0.03
+        assert float(off.max()) < 0.2
+        torch.testing.assert_close(found, alone, rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize("rectify", [False, True])
@@ -87,11 +101,12 @@ def test_a_lean_network_has_them(network: Network, precision: str, has: bool) ->
     assert (WinogradConvolution in {type(part) for part in lean.modules()}) is has
 
 
-def test_matrices_are_exact() -> None:
-    into, kernel, out = matrices()
+@pytest.mark.parametrize(("dtype", "tile"), [(torch.float32, 4), (torch.bfloat16, 3)])
+def test_matrices_are_exact(dtype: torch.dtype, tile: int) -> None:
+    into, kernel, out = matrices(dtype)
     rng = np.random.default_rng(0)
-    x, weights = rng.normal(size=6), rng.normal(size=3)
-    expected = [x[i : i + 3] @ weights for i in range(4)]
+    x, weights = rng.normal(size=tile + 2), rng.normal(size=3)
+    expected = [x[i : i + 3] @ weights for i in range(tile)]
     np.testing.assert_allclose(out @ ((kernel @ weights) * (into @ x)), expected, atol=1e-12)
 
 
@@ -106,8 +121,8 @@ def test_bfloat16_differs_little(entering: int, leaving: int, size: int) -> None
     assert kernel.dtype == torch.bfloat16
     found = winograd_convolution(x.bfloat16(), kernel, bias)
     assert found.dtype == torch.bfloat16
-    # The module's 1.2 %, with a margin; the paper's points give 2.6 %.
-    assert float((found.double() - expected).std() / expected.std()) < 0.015
+    # The module's 0.7 %, with a margin; tiles of 4 give 1.2 %.
+    assert float((found.double() - expected).std() / expected.std()) < 0.009
 
 
 def test_threads_change_nothing() -> None:
