@@ -82,12 +82,20 @@ class Optimized:
         after a stop.
     updates : int
         Made before the gradient was flat, or all.
+    diversity : float
+        Weight of diversity that they were made with, in units of activation.
+    objective_curve, similarity_curve : ndarray of float32, shape (C,), optional
+        What was maximised as a whole, and the similarity of the images within it (NaN where its
+        weight is 0: it is not computed then), as in `curve`.
     """
 
     images: npt.NDArray[np.uint8]
     activations: npt.NDArray[np.float32]
     curve: npt.NDArray[np.float32]
     updates: int = 0
+    diversity: float = 0.0
+    objective_curve: npt.NDArray[np.float32] | None = None
+    similarity_curve: npt.NDArray[np.float32] | None = None
 
 
 def rate(settings: Settings, step: int) -> float:
