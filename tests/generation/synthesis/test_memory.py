@@ -29,7 +29,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_all_is_done_once(error: Excepti
     passes = Passes(CPU, 16)
     done = passes.run(range(20), work)
     assert [item for batch in done for item in batch] == list(range(20))
-    assert tried[:3] == [16, 8, 4]
+    assert tried[:3] == [10, 5, 2]
     assert passes.size == 2
     tried.clear()
     passes.run(range(4), work)
