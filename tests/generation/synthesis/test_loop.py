@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from generation.networks.network import REGISTRY, Branch, Layer, Network
 from generation.synthesis.flatness import FlatnessSettings
 from generation.synthesis.lean_network import LeanNetwork
+from generation.synthesis.memory import Passes
 from generation.synthesis.optimize import _Group, _optimizer, _parametrization, optimize
 from generation.synthesis.settings import Settings, Target
 from generation.synthesis.transforms import TransformSettings, draw_scales, scaled_size
@@ -152,3 +154,52 @@ def test_the_terms_of_the_objective_are_kept(penalty: str) -> None:
             np.testing.assert_allclose(found, 0, atol=1e-6)
         else:
             assert (found > 1e-3).all()
+
+
+def test_nothing_is_compiled_for_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = optimize(tiny(), "end", [TARGET], SETTINGS, 1)[0]
+    compiled: list[object] = []
+    monkeypatch.setattr(torch, "compile", lambda *given, **more: compiled.append(given))
+    settings = dataclasses.replace(SETTINGS, compiled=True)
+    made = optimize(tiny(), "end", [TARGET], settings, 1)[0]
+    np.testing.assert_array_equal(made.images, plain.images)
+    assert compiled == []
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("float32", False), ("tf32", True)])
+def test_tf32_is_for_the_passes_alone(
+    monkeypatch: pytest.MonkeyPatch, precision: str, allowed: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    seen: list[bool] = []
+    original = Tiny.walk
+
+    def watched(self: Tiny, x: Tensor, wanted: object = None) -> Iterator[tuple[str, Tensor]]:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return original(self, x, wanted)
+
+    monkeypatch.setattr(Tiny, "walk", watched)
+    optimize(tiny(), "end", [TARGET], dataclasses.replace(SETTINGS, precision=precision), 1)
+    # The finished images, one by one, are measured without it.
+    assert seen == [allowed] * SETTINGS.steps + [False] * SETTINGS.images
+
+
+def test_memory_is_planned_for_the_largest_scale_and_the_optimiser(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[float, int]] = []
+    run = Passes.run
+
+    def watched(self: Passes, items: Any, work: Any, growth: float, reserve: int) -> Any:
+        asked.append((growth, reserve))
+        return run(self, items, work, growth, reserve)
+
+    monkeypatch.setattr(Passes, "run", watched)
+    targets = [dataclasses.replace(TARGET, sign=sign) for sign in (0, 1)]
+    optimize(tiny(), "end", targets, SETTINGS, 4)
+    drawn = draw_scales(SETTINGS.transforms, SETTINGS.steps, seed=4)
+    scales = [SETTINGS.transforms.scales[index] for index in drawn]
+    assert [growth for growth, _ in asked] == pytest.approx([(1.1 / s) ** 2 for s in scales])
+    # Two targets of two images; a gradient and the two moments of Adam for each number.
+    numbers = 2 * 2 * 3 * 32 * 17 * 2
+    assert {reserve for _, reserve in asked} == {3 * 4 * numbers}

@@ -245,3 +245,6 @@ def test_learning_rate_schedules() -> None:
 def test_precision_is_resolved_once() -> None:
     assert resolve_precision("float32", torch.device("cpu")) == "float32"
     assert resolve_precision("auto", torch.device("cpu")) in ("float32", "bfloat16")
+    # A format of GPUs alone.
+    assert resolve_precision("tf32", torch.device("cuda")) == "tf32"
+    assert resolve_precision("tf32", torch.device("cpu")) == "float32"

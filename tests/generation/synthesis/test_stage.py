@@ -155,3 +155,13 @@ def test_directions_are_those_of_the_recipe(tmp_path: Path) -> None:
             assert dict(target.direction) == directions[target.unit_id]
     _, recorder, _ = make(tmp_path, "cuda")
     assert {target.direction for p in recorder.portions for target in p.targets} == {()}
+
+
+def test_units_of_a_program_that_kept_less_are_made_again(tmp_path: Path) -> None:
+    made, _, _ = make(tmp_path, "cpu")
+    path = WorkFolder(tmp_path / "bank.h5")._file(units_of_sets()[0].unit_id, made.keys[0])
+    path.parent.mkdir()
+    images, values = np.zeros((2, 2, 4, 4, 3), np.uint8), np.zeros((2, 2), np.float32)
+    np.savez(path, key=np.array(made.keys[0]), images=images, activations=values, curves=values)
+    _, recorder, _ = make(tmp_path, "cpu")
+    assert len(recorder.portions) == 24
