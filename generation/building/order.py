@@ -15,7 +15,7 @@ import torch
 from generation.building import assembly as bank_assembly
 from generation.building.job import plan_job
 from generation.building.lock import sole_builder
-from generation.building.notes import provenance
+from generation.building.notes import SHARES, provenance
 from generation.building.progress_files import WorkFolder
 from generation.building.scheduling import Here, Scheduler
 from generation.natural import stage as exemplar_stage
@@ -28,6 +28,7 @@ from generation.networks.network import NetworkSpec, with_weights
 from generation.recipe import Recipe
 from generation.reporting.reporter import Reporter
 from generation.synthesis import stage as synthesis_stage
+from generation.synthesis.portions import steps_of_unit
 from generation.synthesis.stage import synthesise
 from generation.units.recipe_units import select
 from house.errors import UserError
@@ -51,12 +52,15 @@ class Built:
     beating : float
         Share of units and signs whose synthetic images, on average, are more extreme than the
         most extreme photograph.
+    all_beating : float
+        Share of units and signs of whose images even the weakest is.
     """
 
     path: Path
     content_sha256: str
     fresh: bool
     beating: float
+    all_beating: float
 
 
 def build(
@@ -137,18 +141,19 @@ def build(
             scheduler.record,
         )
         _check_unchanged(identity, exemplars, pool)
-        keys, means = synthesise(
+        made = synthesise(
             recipe.synthesis,
             units,
             exemplars.spans(),
-            facts.precision,
+            facts,
             job.synthesis_determinants(),
             work,
             reporter,
             scheduler.make,
             lambda: _some(pool),
         )
-        beating = _share_beating(means, exemplars.spans())
+        spans = exemplars.spans()
+        beating = _share_beating(made.means, spans), _share_beating(made.weakest, spans)
         notes = provenance(
             job,
             spec,
@@ -163,11 +168,11 @@ def build(
         total = len(units) + len(np.unique(exemplars.indices))
         advance = reporter.stage(bank_assembly.STAGE, total)
         bank_assembly.assemble(
-            recipe, recipe_text, units, pool, exemplars, work, keys, notes, out, advance
+            recipe, recipe_text, units, pool, exemplars, work, made.keys, notes, out, advance
         )
         content_sha256 = _verify(out, reporter)
     work.remove()
-    return Built(out, content_sha256, True, beating)
+    return Built(out, content_sha256, True, *beating)
 
 
 def _some(pool: Pool) -> Iterator[npt.NDArray[np.uint8]]:
@@ -186,8 +191,8 @@ def _existing(out: Path, build_key: str, replace: bool) -> Built | None:
             if bank.provenance.get("build_key") == build_key:
                 whole = bank.compute_content_sha256() == bank.content_sha256
                 if whole:
-                    share = float(bank.provenance["share_beating_photographs"])
-                    return Built(out, bank.content_sha256, False, share)
+                    shares = [float(bank.provenance[name]) for name in SHARES]
+                    return Built(out, bank.content_sha256, False, *shares)
     except UserError:
         if not replace:
             raise
@@ -211,7 +216,7 @@ def _tidy(out: Path, work: WorkFolder) -> None:
 def _announce(recipe: Recipe, units: tuple[Unit, ...], pool: Pool, reporter: Reporter) -> None:
     """Tell what will have to be done, in passes of one photograph forward."""
     synthesis = recipe.synthesis
-    steps = synthesis_stage.count_passes(units, synthesis.units_per_pass) * synthesis.steps
+    steps = len(units) * steps_of_unit(synthesis)
     reporter.plan(
         [
             (_CHECKING, 1, float(_LABELLED)),

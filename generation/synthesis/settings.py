@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,10 @@ class Settings:
         return steps if steps[-1] == self.steps - 1 else [*steps, self.steps - 1]
 
 
+def _nothing() -> npt.NDArray[np.float32]:
+    return np.zeros(0, dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class Optimized:
     """Images of one target.
@@ -82,12 +86,20 @@ class Optimized:
         after a stop.
     updates : int
         Made before the gradient was flat, or all.
+    diversity : float
+        Weight of diversity that they were made with, in units of activation.
+    objective_curve, similarity_curve : ndarray of float32, shape (C,)
+        What was maximised as a whole, and the similarity of the images within it (NaN where its
+        weight is 0: it is not computed then), as in `curve`.
     """
 
     images: npt.NDArray[np.uint8]
     activations: npt.NDArray[np.float32]
     curve: npt.NDArray[np.float32]
     updates: int = 0
+    diversity: float = 0.0
+    objective_curve: npt.NDArray[np.float32] = field(default_factory=_nothing)
+    similarity_curve: npt.NDArray[np.float32] = field(default_factory=_nothing)
 
 
 def rate(settings: Settings, step: int) -> float:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from generation.networks.network import Network
+from generation.networks.network import Network, load_network
 from generation.synthesis.flatness import FlatnessSettings
 from generation.synthesis.lean_network import LeanNetwork
 from generation.synthesis.maco import CropSettings, natural_magnitude
@@ -92,6 +92,7 @@ def test_many_targets_in_one_pass_differ_by_rounding_alone(network: Network) -> 
 def test_running_out_of_memory_halves_the_batch_and_goes_on(
     network: Network, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
+    tight_one = load_network("squeezenet1_1")
     seen: list[int] = []
     original = LeanNetwork.__call__
 
@@ -103,8 +104,12 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(
 
     monkeypatch.setattr(LeanNetwork, "__call__", tight)
     joint = dataclasses.replace(SETTINGS, targets_per_pass=4)
-    made = optimize(network, "fire3", [*OTHER, *PAIR], joint, seed=1)
+    made = optimize(tight_one, "fire3", [*OTHER, *PAIR], joint, seed=1)
     assert seen[:8] == [8, 8, 8, 8, 4, 4, 4, 4]
+    # What was found is not found again by the next.
+    seen.clear()
+    optimize(tight_one, "fire3", [*OTHER, *PAIR], joint, seed=2)
+    assert set(seen) == {4}
     plain = optimize(network, "fire3", [*OTHER, *PAIR], SETTINGS, seed=1)
     for one, other in zip(made, plain, strict=True):
         difference = np.abs(one.images.astype(int) - other.images)
@@ -240,3 +245,6 @@ def test_learning_rate_schedules() -> None:
 def test_precision_is_resolved_once() -> None:
     assert resolve_precision("float32", torch.device("cpu")) == "float32"
     assert resolve_precision("auto", torch.device("cpu")) in ("float32", "bfloat16")
+    # A format of GPUs alone.
+    assert resolve_precision("tf32", torch.device("cuda")) == "tf32"
+    assert resolve_precision("tf32", torch.device("cpu")) == "float32"

@@ -1,0 +1,52 @@
+"""What one optimisation leaves for the next: a lean network, and how much fits into memory."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from generation.networks.network import Network
+from generation.synthesis.lean_network import LeanNetwork
+from generation.synthesis.memory import Passes
+from generation.synthesis.settings import Settings
+
+
+class Workshop:
+    """Keeps what is costly to find or to make, for all optimisations of one network."""
+
+    def __init__(self) -> None:
+        self._lean: tuple[tuple[object, ...], LeanNetwork] | None = None
+        self._passes: dict[tuple[object, ...], Passes] = {}
+
+    def lean(self, network: Network, layer: str, settings: Settings) -> LeanNetwork:
+        """Give the network as synthesis needs it; of the last layer alone it is kept."""
+        # Compiled code is of use on GPUs alone, and cannot hold the kernels of a processor.
+        compiled = settings.compiled and network.device.type == "cuda"
+        key = (layer, settings.precision, compiled)
+        if self._lean is None or self._lean[0] != key:
+            # The old one goes first: two would need twice the memory.
+            self._lean = None
+            self._lean = key, LeanNetwork(network, layer, settings.precision, compiled)
+        return self._lean[1]
+
+    def passes(self, network: Network, layer: str, settings: Settings) -> Passes:
+        """Give the passes of such images, with the size that earlier ones have found."""
+        key = (
+            layer,
+            settings.precision,
+            settings.images,
+            settings.canvas,
+            settings.transforms,
+            settings.crops,
+            settings.targets_per_pass,
+        )
+        if key not in self._passes:
+            self._passes[key] = Passes(network.device, settings.targets_per_pass)
+        return self._passes[key]
+
+
+_workshops: WeakKeyDictionary[Network, Workshop] = WeakKeyDictionary()
+
+
+def workshop(network: Network) -> Workshop:
+    """Give a network's workshop, which goes when the network goes."""
+    return _workshops.setdefault(network, Workshop())
