@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -106,21 +107,24 @@ def optimize(
     render = _parametrization(settings, device, magnitude)
     groups = [_Group(target, settings, seed, render, device) for target in targets]
     kept = workshop(network)
-    lean = kept.lean(network, layer, settings)
-    network_pass = _Pass(lean, render, settings, seed, device)
-    passes = kept.passes(network, layer, settings)
+    current: Settings | None = None
     optimizer = _optimizer([group.parameters for group in groups], settings)
     curve: list[npt.NDArray[np.float32]] = []
     recorded = set(settings.curve_steps)
     for step in range(settings.steps):
         active = [group for group in groups if not group.finished]
+        if current is None or settings.at(step) != current:
+            current = settings.at(step)
+            lean = kept.lean(network, layer, current)
+            network_pass = _Pass(lean, render, current, seed, device)
+            passes = kept.passes(network, layer, current)
         if active:
             for parameters in optimizer.param_groups:
                 parameters["lr"] = settings.learning_rate * rate(settings, step)
-            with tf32_where_asked(settings.precision):
+            with tf32_where_asked(current.precision):
                 passes.run(
                     active,
-                    lambda batch: network_pass(batch, step),  # noqa: B023
+                    partial(network_pass, step=step),
                     network_pass.growth(step),
                     # Gradients, and what the optimiser keeps of them.
                     3 * sum(group.parameters.nbytes for group in active),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,7 @@ class Settings:
     optimizer: str = "adam"
     objective: str = "channel"
     redirected_updates: int = 0
+    float32_updates: int = 8
     total_variation: float = 0.0
     l2: float = 0.0
     crops: CropSettings | None = None
@@ -59,6 +60,12 @@ class Settings:
     sort: bool = False
     compiled: bool = False
     targets_per_pass: int | None = None
+
+    def at(self, step: int) -> Settings:
+        """Give the settings of one update: the first ones are in float32."""
+        if step >= self.float32_updates or self.precision not in ("bfloat16", "float16"):
+            return self
+        return replace(self, precision="float32", compiled=False)
 
     @property
     def curve_steps(self) -> list[int]:

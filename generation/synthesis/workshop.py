@@ -14,19 +14,21 @@ class Workshop:
     """Keeps what is costly to find or to make, for all optimisations of one network."""
 
     def __init__(self) -> None:
-        self._lean: tuple[tuple[object, ...], LeanNetwork] | None = None
+        self._layer: str | None = None
+        self._lean: dict[tuple[str, bool], LeanNetwork] = {}
         self._passes: dict[tuple[object, ...], Passes] = {}
 
     def lean(self, network: Network, layer: str, settings: Settings) -> LeanNetwork:
         """Give the network as synthesis needs it; of the last layer alone it is kept."""
         # Compiled code is of use on GPUs alone, and cannot hold the kernels of a processor.
         compiled = settings.compiled and network.device.type == "cuda"
-        key = (layer, settings.precision, compiled)
-        if self._lean is None or self._lean[0] != key:
-            # The old one goes first: two would need twice the memory.
-            self._lean = None
-            self._lean = key, LeanNetwork(network, layer, settings.precision, compiled)
-        return self._lean[1]
+        if layer != self._layer:
+            self._layer = layer
+            self._lean.clear()
+        key = (settings.precision, compiled)
+        if key not in self._lean:
+            self._lean[key] = LeanNetwork(network, layer, *key)
+        return self._lean[key]
 
     def passes(self, network: Network, layer: str, settings: Settings) -> Passes:
         """Give the passes of such images, with the size that earlier ones have found."""

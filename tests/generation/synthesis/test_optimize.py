@@ -219,6 +219,26 @@ def test_reduced_precision_reaches_much_the_same(network: Network) -> None:
         assert abs(a.activations.mean() - b.activations.mean()) < 0.1 * span
 
 
+def test_first_updates_are_in_float32_whatever_the_precision(network: Network) -> None:
+    target = PAIR[:1]
+
+    def made(precision: str, exact: int) -> tuple[bytes, bytes]:
+        settings = dataclasses.replace(
+            SETTINGS, precision=precision, steps=3, curve_every=1, float32_updates=exact
+        )
+        (found,) = optimize(network, "fire3", target, settings, seed=1)
+        return found.curve[:2].tobytes(), found.images.tobytes()
+
+    plain = made("float32", 0)
+    assert made("float32", 2) == plain
+    assert made("bfloat16", 3) == plain
+    # The curve's values are those before an update.
+    early, images = made("bfloat16", 2)
+    assert early == plain[0]
+    assert images != plain[1]
+    assert made("bfloat16", 0)[0] != plain[0]
+
+
 def test_pixels_are_cut_to_integers_and_the_border_is_cropped() -> None:
     image = torch.full((1, 3, 8, 8), 0.9999)
     image[..., 0, :] = 0.0
