@@ -216,10 +216,11 @@ class StimulusBank:
         try:
             return self._rows[unit_id]
         except KeyError:
+            some = ", ".join(list(self._rows)[:12]) + (", …" if len(self._rows) > 12 else "")
             raise UserError(
                 f'this bank has no unit "{unit_id}"',
                 where=str(self.path),
-                remedy=nearest(unit_id, self._rows) or f"It has: {', '.join(self._rows)}.",
+                remedy=nearest(unit_id, self._rows) or f"It has: {some}.",
             ) from None
 
     def unit(self, unit_id: str) -> Unit:
