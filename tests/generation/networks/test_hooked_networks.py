@@ -232,7 +232,7 @@ def test_a_transformer_of_one_size_is_given_that_size() -> None:
     free = dataclasses.replace(
         spec, preprocessing=dataclasses.replace(spec.preprocessing, side=None)
     )
-    with pytest.raises(AssertionError, match="height"):
+    with pytest.raises(UserError, match=r"cannot look at an image of 40 x 40.*fixed_size = true"):
         load_network(free).features(images(1, 40), layer)
 
 
