@@ -16,7 +16,7 @@ from generation.synthesis.transforms import TransformSettings, scaled_size
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Transforms(_Part):

@@ -134,3 +134,30 @@ def test_impossible_selections() -> None:
         select(draws=[{"layers": ["fire2"], "count": 65}])
     with pytest.raises(UserError, match="no branch"):
         select(draws=[{"branches": ["5x5"]}])
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[synthesis]\nlearning_rate = {}",
+        "[synthesis]\nsd = {}",
+        "[synthesis]\ndiversity = {}",
+        "[synthesis]\nl2 = {}",
+        '[synthesis]\nobjective = "direction"\n[synthesis.directions."fire2:1x1:1"]\n3 = {}',
+        "[synthesis.search]\nlast = {}",
+        "[synthesis.flatness]\nratio = {}",
+        "[synthesis.crops]\nnoise = {}",
+        "[synthesis.transforms]\nscales = [{}]",
+        "[natural]\nunreadable_share = {}",
+        '[network]\nname = "a.b:c"\nscale = {}',
+        '[network]\nname = "a.b:c"\nmean = [0.0, {}, 0.0]',
+    ],
+)
+def test_a_recipe_holds_no_number_without_end(table: str, value: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    text = f'name = "r"\nunits = [{{unit = "fire2:1x1:1"}}]\n{table.format(value)}\n'
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"number|less than|greater than") as caught:
+        load_recipe(str(path))
+    assert value.lstrip("-") in str(caught.value)
