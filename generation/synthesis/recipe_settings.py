@@ -154,7 +154,10 @@ class Synthesis(_Part):
     @model_validator(mode="before")
     @classmethod
     def _filled(cls, data: Any) -> Any:
-        return with_preset(data)
+        filled = with_preset(data)
+        if isinstance(data, dict) and "transforms" in data and filled.get("crops") is not None:
+            raise ValueError("`crops` take the place of `transforms`: leave one of them out")
+        return filled
 
     @model_validator(mode="after")
     def _sizes(self) -> Synthesis:

@@ -161,3 +161,27 @@ def test_a_recipe_holds_no_number_without_end(table: str, value: str, tmp_path: 
     with pytest.raises(UserError, match=r"number|less than|greater than") as caught:
         load_recipe(str(path))
     assert value.lstrip("-") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[synthesis.crops]\n[synthesis.transforms]\npad = 3",
+        '[synthesis]\npreset = "maco"\n[synthesis.transforms]\npad = 3',
+    ],
+)
+def test_crops_and_transforms_exclude_each_other(table: str, tmp_path: Path) -> None:
+    text = 'name = "r"\nunits = [{unit = "fire2:1x1:1"}]\n'
+    with pytest.raises(UserError, match="`crops` take the place of `transforms`"):
+        load_recipe(written(tmp_path, text + table))
+    # What a preset brings along is no choice of the recipe's.
+    other = '[synthesis]\npreset = "lucid"\n[synthesis.crops]\ncount = 2'
+    assert load_recipe(written(tmp_path, text + other))[0].synthesis.crops is not None
+
+
+def test_a_file_that_is_not_there_says_where_paths_begin(tmp_path: Path) -> None:
+    (tmp_path / "w.npz").touch()
+    text = 'name = "r"\nunits = [{unit = "fire2:1x1:1"}]\n'
+    text += '[network]\nname = "squeezenet1_1"\nweights = "w.npz"\n'
+    with pytest.raises(UserError, match="count from the folder where the command is given"):
+        load_recipe(written(tmp_path, text))

@@ -180,6 +180,7 @@ def hookable_layers(
     *,
     layout: Layout = "channels_first",
     prefix_tokens: int | None = None,
+    left_out: dict[str, str] | None = None,
 ) -> list[HookableLayer]:
     """List the submodules whose outputs have channels, in the order in which they run.
 
@@ -194,6 +195,8 @@ def hookable_layers(
         Side of the image in pixels.
     layout, prefix_tokens
         See `HookedNetwork`.
+    left_out : dict of str to str, optional
+        Filled with the names of the submodules that are left out, and why.
 
     Raises
     ------
@@ -221,14 +224,19 @@ def hookable_layers(
         module.train(training)
         for handle in handles:
             handle.remove()
+    left_out = {} if left_out is None else left_out
+    left_out |= dict.fromkeys(named, "it is not run when the network looks at an image")
     layers = []
     for name, output in outputs.items():
+        del left_out[name]
         if runs[name] > 1:
+            left_out[name] = f"it runs {runs[name]} times, and its name says not which run is meant"
             continue
         try:
             tensor = _first_tensor(output, name)
             channels = _as_maps(tensor, name, layout, prefix_tokens).shape[1]
-        except UserError:
+        except UserError as error:
+            left_out[name] = error.problem
             continue
         kind = type(named[name]).__name__
         layers.append(HookableLayer(name, kind, tuple(tensor.shape[1:]), channels))

@@ -43,8 +43,9 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path, monkeypatch: pytest.Monke
     torch.save({"w": Payload()}, "bad.pth")
     np.savez("bad.npz", w=np.array([Payload()], dtype=object))
     for name in ("bad.pth", "bad.npz"):
-        with pytest.raises(UserError, match="cannot be read"):
+        with pytest.raises(UserError, match="cannot be read") as caught:
             read_state(Path(name))
+        assert "weights_only" not in str(caught.value)
     assert not Path("ran").exists()
 
 
