@@ -159,6 +159,16 @@ def test_damage_of_attributes_and_tables_is_named(
     assert sentence in told["verify"]
 
 
+def test_a_damaged_prediction_is_told_apart_from_a_damaged_bank(answered_bank: Path) -> None:
+    with h5py.File(answered_bank, "r+") as file:
+        file["machine/m"].attrs["facts"] = "3"
+    with (
+        StimulusBank(answered_bank) as bank,
+        pytest.raises(UserError, match=r'the prediction "m" is damaged .*predict BANK --force'),
+    ):
+        bank.machine("m")
+
+
 def test_a_bank_without_the_checksum_of_its_recipe_is_sound_and_says_so(bank_path: Path) -> None:
     assert verify_bank(bank_path).warnings == []
     with h5py.File(bank_path, "r+") as file:

@@ -11,7 +11,7 @@ import pytest
 
 from generation.inspection import preview
 from generation.inspection.preview import draw_preview
-from generation.inspection.sheets import number
+from generation.inspection.sheets import KINDS, SIGNS, UnitImages, number, unit_sheet
 from house.errors import UserError
 from stimuli import Unit
 from tests.stimuli.conftest import write_small_bank
@@ -107,6 +107,20 @@ def test_numbers_that_are_none_are_drawn_around(bank: Path, tmp_path: Path) -> N
         file["natural/exemplar_activations"][0, 0, 1] = np.inf
         file.attrs["provenance"] = '{"software": 3}'
     assert draw_preview(bank, tmp_path / "sheets").is_file()
+
+
+def test_the_axis_of_a_sheet_leaves_out_what_is_no_number() -> None:
+    def axis(values: list[float]) -> bytes:
+        picture = np.zeros((16, 16, 3), np.uint8)
+        places = [(kind, sign) for kind in KINDS for sign in SIGNS]
+        images = {place: [picture] * 3 for place in places}
+        activations = {place: np.array(values, np.float32) for place in places}
+        sheet = unit_sheet(UnitImages(UNITS[0], images, activations), "net", 9)
+        return sheet.crop((0, sheet.height - 100, sheet.width, sheet.height)).tobytes()
+
+    assert axis([1.0, 2.0, np.nan]) == axis([1.0, 2.0, 2.0])
+    assert axis([1.0, np.inf, 3.0]) != axis([1.0, 2.0, 3.0])
+    assert axis([np.nan] * 3)
 
 
 @pytest.mark.parametrize(
