@@ -306,6 +306,7 @@ class BankWriter:
         attributes["content_sha256"] = self.content_sha256
         attributes["recipe"] = self.recipe
         attributes["provenance"] = self._provenance
+        attributes[schema.ATTRIBUTES_CHECKSUM] = schema.hash_attributes(attributes)
         for prediction in self._predictions:
             put_machine(self._file, prediction)
 
