@@ -324,7 +324,7 @@ class StimulusBank:
         """
         place = (self.row(unit_id), SIGNS.index(sign))
         return {
-            name: self._file[where][place]
+            name: self.values(where, place)[()]
             for name, where in schema.OPTIMISATION.items()
             if where in self._file
         }

@@ -182,7 +182,7 @@ def _write_synthetic(writer: BankWriter, banks: Sequence[StimulusBank]) -> None:
                     writer.write_optimisation(
                         row,
                         sign,
-                        **{name: file[where][own, sign] for name, where in wanted.items()},
+                        **{name: bank.values(at, (own, sign)) for name, at in wanted.items()},
                     )
             row += 1
 

@@ -135,11 +135,8 @@ def _check_attributes(file: h5py.File, bank: StimulusBank, found: Verification) 
 def _check_unknown(file: h5py.File, bank: StimulusBank, found: Verification) -> None:
     names: list[str] = []
     file.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
-    odd = [
-        name
-        for name in names
-        if name not in (*schema.DATASETS, *schema.OPTIONAL) and not name.startswith(f"{ROOT}/")
-    ]
+    known = {*schema.DATASETS, *schema.OPTIONAL, *schema.OPTIONAL_MEASURED}
+    odd = [name for name in names if name not in known and not name.startswith(f"{ROOT}/")]
     if odd:
         found.warnings.append(
             f"{', '.join(odd)}: not known to this version of the program, and not checked"
