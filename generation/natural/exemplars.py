@@ -14,7 +14,7 @@ from generation.natural.checkpoints import Progress, RecordingFiles
 from generation.natural.extremes import RunningExtremes
 from generation.natural.photographs import START, Pass, Pool, chain
 from generation.natural.shard_plan import Span, tile
-from generation.natural.shards import Damaged, Shard
+from generation.natural.shards import CHECKSUM, Damaged, Shard
 from generation.networks.network import Network
 from generation.networks.spec import NetworkSpec
 from house.errors import UserError
@@ -32,12 +32,15 @@ class Recording:
         Of every layer, all its units.
     contents_sha256 : str
         Chained checksum of all files.
+    checksums : ndarray of uint8, shape (N, 32)
+        Each file's own SHA-256.
     all_values : ndarray of float32, shape (N, units), optional
         Every activation of the units in `columns`, where it was asked for.
     """
 
     extremes: dict[str, RunningExtremes]
     contents_sha256: str
+    checksums: npt.NDArray[np.uint8]
     all_values: npt.NDArray[np.float32] | None = None
 
 
@@ -181,18 +184,41 @@ class Unfinished:
         columns: Sequence[tuple[str, int]],
         device: torch.device | str = "cpu",
     ) -> None:
-        self.extremes = {
-            layer: RunningExtremes(spec.layer(layer).channels, k, device) for layer in layers
-        }
-        self.progress = Progress(0, START, {})
         self._device = device
         self._pool = pool
         self._files = files
-        if files is not None and (earlier := files.load(self.extremes)) is not None:
-            self.progress = earlier
-            pool.unreadable.update(earlier.unreadable)
+        self._columns = {layer: spec.layer(layer).channels for layer in layers}
+        self._k = k
+        # Takes memory only where it is written to.
+        self._checksums = np.zeros((len(pool), CHECKSUM), dtype=np.uint8)
+        self._begin()
+        if files is not None and not self._go_on(files):
+            self._begin()
         self._stored = self.progress.done
         self._values = files.open_values(len(pool), len(columns)) if files and columns else None
+
+    def _begin(self) -> None:
+        self.extremes = {
+            layer: RunningExtremes(columns, self._k, self._device)
+            for layer, columns in self._columns.items()
+        }
+        self.progress = Progress(0, START, {})
+
+    def _go_on(self, files: RecordingFiles) -> bool:
+        earlier = files.load(self.extremes)
+        if earlier is None:
+            return False
+        checksums = files.checksums(earlier.done)
+        contents = START
+        for index, checksum in enumerate(() if checksums is None else checksums):
+            contents = chain(contents, self._pool.source, index, checksum.tobytes())
+        if checksums is None or contents != earlier.contents:
+            _log.warning("the checksums of the recorded photographs were damaged: recorded anew")
+            return False
+        self._checksums[: earlier.done] = checksums
+        self.progress = earlier
+        self._pool.unreadable.update(earlier.unreadable)
+        return True
 
     @property
     def complete(self) -> bool:
@@ -211,7 +237,12 @@ class Unfinished:
                 self.extremes[layer].update(activations[rows], indices[rows])
         if self._values is not None and chosen is not None:
             self._values[images.first : images.last] = chosen
+        self._note(images.first, b"".join(images.checksums))
         self.progress = Progress(images.last, images.contents, self._pool.unreadable)
+
+    def _note(self, first: int, checksums: bytes) -> None:
+        table = np.frombuffer(checksums, dtype=np.uint8).reshape(-1, CHECKSUM)
+        self._checksums[first : first + len(table)] = table
 
     def adopt(self) -> int:
         """Take over all shards that follow at once; give where the next but one begins.
@@ -267,6 +298,7 @@ class Unfinished:
             running.absorb(shard.states[layer])
         if self._values is not None and shard.values is not None:
             self._values[shard.span.first : shard.span.last] = shard.values
+        self._note(shard.span.first, shard.checksums.tobytes())
         for index, reason in shard.unreadable.items():
             self._pool.leave_out(index, reason)
         self.progress = Progress(shard.span.last, contents, self._pool.unreadable)
@@ -277,9 +309,11 @@ class Unfinished:
             return
         if self._values is not None:
             self._values.flush()
-        self._files.save(self.extremes, self.progress)
+        fresh = self._checksums[self._stored : self.progress.done]
+        self._files.save(self.extremes, self.progress, fresh, self._stored)
         self._stored = self.progress.done
 
     def result(self) -> Recording:
         """Give the finished recording."""
-        return Recording(self.extremes, self.progress.contents.hex(), self._values)
+        contents = self.progress.contents.hex()
+        return Recording(self.extremes, contents, self._checksums, self._values)

@@ -178,6 +178,14 @@ def listing_sha256(source: Source) -> tuple[str, int]:
     return digest.hexdigest(), total
 
 
+def credits_sha256(source: Source) -> str:
+    """Checksum of all that is known of the photographs besides their pixels."""
+    digest = hashlib.sha256()
+    for index in range(len(source)):
+        digest.update(repr(source.credit(index)).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
 def open_source(photographs: str) -> Source:
     """Find out what kind of place a recipe names, and list it.
 

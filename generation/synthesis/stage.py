@@ -96,6 +96,7 @@ def synthesise(
     open_passes = [rows for rows in passes if not np.isfinite(means[rows]).all()]
     finished = len(passes) - len(open_passes)
     advance = reporter.stage(STAGE, len(passes) * settings.steps, finished * settings.steps)
+    work.claim(keys)
     if foreign := work.foreign(keys):
         reporter.say(
             f"note: {foreign} finished units in {work.path.name} are of another recipe, other "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def small_pool(workers: int = 0, step: int = 20) -> Pool:
 
 def same(one: Recording, other: Recording) -> None:
     assert one.contents_sha256 == other.contents_sha256
+    np.testing.assert_array_equal(one.checksums, other.checksums)
     for layer in LAYERS:
         for found, expected in zip(
             one.extremes[layer].all(), other.extremes[layer].all(), strict=True
@@ -127,11 +129,25 @@ def test_a_damaged_or_foreign_checkpoint_is_not_used(network: Network, tmp_path:
     assert files.done() == len(pool)
     assert RecordingFiles(tmp_path, "d" * 64).done() == 0
     assert RecordingFiles(tmp_path, "c" * 16 + "d" * 48).done() == 0
-    (path,) = tmp_path.iterdir()
-    data = path.read_bytes()
-    for damaged in (b"", data[:-30], data[:1000] + bytes(100) + data[1100:]):
-        path.write_bytes(damaged)
-        same(record(network, pool, LAYERS, 2, 4, files=files), expected)
+    for path in tmp_path.iterdir():
+        data = path.read_bytes()
+        for damaged in (b"", data[:-30], data[:100] + bytes(100) + data[200:]):
+            path.write_bytes(damaged)
+            shown: list[int] = []
+            again = record(network, pool, LAYERS, 2, 4, shown.append, files=files)
+            same(again, expected)
+            assert sum(shown) == len(pool), path
+            assert path.read_bytes() == data
+
+
+def test_the_recording_knows_the_checksum_of_every_file(network: Network, tmp_path: Path) -> None:
+    pool = small_pool(step=60)
+    files = RecordingFiles(tmp_path, "f" * 64)
+    with pytest.raises(Killed):
+        record(network, pool, LAYERS, 2, 2, killed_after(2), files=files, checkpoint_passes=1)
+    found = record(network, pool, LAYERS, 2, 2, files=files)
+    expected = [hashlib.sha256(pool.source.read(index)).digest() for index in range(len(pool))]
+    assert [checksum.tobytes() for checksum in found.checksums] == expected
 
 
 def test_every_activation_of_chosen_units_is_kept_where_percentiles_need_it(
