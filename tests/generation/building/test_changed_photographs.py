@@ -1,4 +1,4 @@
-"""Photographs that are changed while a bank is built: no bank mixes old activations and new files."""
+"""Photographs changed while a bank is built: no bank mixes old activations and new files."""
 
 from __future__ import annotations
 
