@@ -62,6 +62,16 @@ def build(
             rich_help_panel=_CHANGES,
         ),
     ] = None,
+    dataset_root: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder that links of the dataset's folder may lead into, and that the paths of "
+            "a listing are relative to.",
+            metavar="PATH",
+            show_default="that of the dataset",
+            rich_help_panel=_CHANGES,
+        ),
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -153,6 +163,7 @@ def build(
         network=network,
         weights=str(weights) if weights else None,
         dataset=dataset,
+        dataset_root=dataset_root,
         steps=steps,
         units=units,
         images_per_sign=images_per_sign,

@@ -23,7 +23,7 @@ from generation.natural.checkpoints import RecordingFiles
 from generation.natural.decode_ahead import available_cores
 from generation.natural.photographs import Identity, Pool, identify, open_pool
 from generation.natural.stage import Exemplars, find_exemplars
-from generation.networks.accuracy import Accuracy, check_network
+from generation.networks.accuracy import Accuracy, check_network, check_weights
 from generation.networks.network import NetworkSpec, with_weights
 from generation.recipe import Recipe
 from generation.reporting.reporter import Reporter
@@ -100,6 +100,7 @@ def build(
     scheduler = Here() if scheduler is None else scheduler
     facts = scheduler.facts(recipe.synthesis.precision)
     spec = with_weights(spec)
+    check_weights(spec)
     selection = select(recipe, spec)
     units = selection.units
     if workers is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 # What Pillow raises for files that are no image, damaged, or suspiciously large.
 UNDECODABLE = (
@@ -147,12 +147,13 @@ _TURNS = {
 def shorter_side(data: bytes) -> int:
     """Give the pixels of the shorter side of a picture that can be decoded."""
     with Image.open(io.BytesIO(data)) as file:
-        return min(file.size)
+        width, height = file.size
+        return int(min(width, height))
 
 
 def reason_of(error: Exception) -> str:
     """Say for people why a picture cannot be decoded: one of `UNDECODABLE`."""
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         # Pillow's own words show the address of a buffer.
         return "no image of a known kind"
     if isinstance(error, OSError) and error.strerror:

@@ -273,7 +273,7 @@ def open_pool(natural: Natural, size: int, workers: int = 0) -> Pool:
     UserError
         If the place or its table is missing or wrong, or it holds too few for the batches.
     """
-    source = open_source(natural.photographs)
+    source = open_source(natural.photographs, natural.root)
     require(len(source), natural, source.where)
     return Pool(
         source,

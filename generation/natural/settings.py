@@ -11,7 +11,9 @@ SMALLEST_INPUT = 32
 
 # Keys that decide how the work is done, not what comes out of it. Where photographs lie is one:
 # their names, sizes and contents tell one set from another, however its place is written.
-EXECUTION = frozenset({"photographs", "unreadable_limit", "unreadable_share", "checkpoint_passes"})
+EXECUTION = frozenset(
+    {"photographs", "root", "unreadable_limit", "unreadable_share", "checkpoint_passes"}
+)
 
 
 class Natural(BaseModel):
@@ -23,6 +25,9 @@ class Natural(BaseModel):
         "embedded"; a folder with an ``attribution.tsv``; a folder of images, in class folders or
         not; WebDataset shards (a folder of ``.tar`` files, one such file, or a pattern); or a
         listing (``.txt``, ``.tsv``, ``.csv``). See `generation.natural.sources`.
+    root : str, optional
+        A folder into which links of that folder may lead, and in which the files of a listing
+        lie: its paths are then relative to it. By default the folder, or the listing's own.
     decoder : str
         "pillow": as published. "draft": JPEG files are decoded at a smaller scale where that is
         still larger than needed; faster, and pixels differ.
@@ -58,6 +63,7 @@ class Natural(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     photographs: str = "embedded"
+    root: str | None = None
     decoder: Literal["pillow", "draft"] = "pillow"
     upright: bool = True
     resize: int = Field(default=256, ge=SMALLEST_INPUT)

@@ -18,6 +18,7 @@ from stimuli.photographs import PHOTOGRAPHS, TABLE, load_photographs
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jp2")
 _OTHER = (".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
+_PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
 IMAGE_SUFFIXES = frozenset((*_JPEG, *_OTHER))
 
 
@@ -186,13 +187,15 @@ def credits_sha256(source: Source) -> str:
     return digest.hexdigest()
 
 
-def open_source(photographs: str) -> Source:
+def open_source(photographs: str, root: str | None = None) -> Source:
     """Find out what kind of place a recipe names, and list it.
 
     Parameters
     ----------
     photographs : str
         "embedded", or a path; see `generation.natural.settings.Natural`.
+    root : str, optional
+        The folder that links and listed paths may lead into, where it is another.
 
     Raises
     ------
@@ -203,6 +206,9 @@ def open_source(photographs: str) -> Source:
     from generation.natural.folders import list_folder, read_listing
     from generation.natural.tar_shards import TarSource, expand_pattern
 
+    beneath = None if root is None else Path(root).expanduser()
+    if beneath is not None and not beneath.is_dir():
+        raise UserError("there is no such folder for natural.root", where=str(beneath))
     if photographs == "embedded":
         return attributed(None)
     path = Path(photographs).expanduser()
@@ -211,7 +217,8 @@ def open_source(photographs: str) -> Source:
     if path.is_file():
         if path.suffix.lower() == ".tar":
             return TarSource([path])
-        return read_listing(path)
+        _refuse_others(path)
+        return read_listing(path, beneath)
     if not path.is_dir():
         raise UserError(
             "there are no photographs here: no such file or folder",
@@ -222,7 +229,24 @@ def open_source(photographs: str) -> Source:
     if (path / TABLE).is_file():
         return attributed(path)
     shards = sorted(path.glob("*.tar"), key=lambda shard: os.fsencode(shard.name))
-    return TarSource(shards) if shards else list_folder(path)
+    return TarSource(shards) if shards else list_folder(path, beneath)
+
+
+def _refuse_others(path: Path) -> None:
+    """Stop where a file is what people take for photographs, and is no listing."""
+    name = path.name.lower()
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(
+            "this is one image, not a set of photographs",
+            where=str(path),
+            remedy="Name the folder that it lies in, or a listing of images.",
+        )
+    if name.endswith(_PACKED):
+        raise UserError(
+            "this is a packed archive, which cannot be read in place",
+            where=str(path),
+            remedy="Unpack it and name the folder, or make an uncompressed .tar of it.",
+        )
 
 
 def attributed(folder: Path | None) -> FileSource:

@@ -143,3 +143,30 @@ def test_the_share_that_beats_photographs_is_that_of_the_bank(
     assert made.beating == pytest.approx(np.mean(beats))
     # Else the test could not tell it from its opposite.
     assert np.mean(beats) != 0.5
+
+
+def test_photographs_that_were_enlarged_much_are_told_of(
+    recipe_file: Path, pool_folder: Path, tmp_path: Path
+) -> None:
+    for place, side in ((2, 1), (4, 15), (6, 16)):
+        victim = sorted(pool_folder.glob("*.jpg"))[place]
+        rng = np.random.default_rng(place)
+        pixels = rng.integers(0, 256, (side, side + 2, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(victim, "JPEG")
+    # Every unit ranks all 30; 64 pixels are more than 4 times 15.
+    text = recipe_file.read_text(encoding="utf-8").replace("batches = 2", "batches = 5")
+    recipe_file.write_text(text, encoding="utf-8")
+    _, reporter = make(recipe_file, tmp_path / "bank.h5")
+    assert [text for text in reporter.said if "enlarged" in text] == [
+        "note: 2 of the bank's 30 photographs were enlarged more than 4 times; the smallest has a "
+        "side of 1 pixels. natural.shortest_side in the recipe leaves such out"
+    ]
+    recipe_file.write_text(
+        text.replace("batches = 5", "batches = 4\nshortest_side = 16"), encoding="utf-8"
+    )
+    made, reporter = make(recipe_file, tmp_path / "larger.h5")
+    assert not [text for text in reporter.said if "enlarged" in text]
+    assert any(text.startswith("2 photographs were left out: their") for text in reporter.said)
+    with StimulusBank(made.path) as bank:
+        assert bank.provenance["photographs_too_small"] == 2
+        assert bank.provenance["photographs_unreadable"] == []
