@@ -20,7 +20,7 @@ from generation.arguments import (
     VerboseOption,
     WorkersOption,
 )
-from house.cli import console
+from house.cli import console, messages
 from house.places import banks_directory
 
 _CHANGES = "Changes of the recipe"
@@ -180,16 +180,20 @@ def build(
             cluster, threads, workers, task_gpus, task_memory, patience, reporter.say
         ) as scheduler,
     ):
-        made = build_bank(
-            model,
-            spec,
-            text,
-            path,
-            reporter,
-            replace=force,
-            workers=workers,
-            scheduler=scheduler,
-        )
+        try:
+            made = build_bank(
+                model,
+                spec,
+                text,
+                path,
+                reporter,
+                replace=force,
+                workers=workers,
+                scheduler=scheduler,
+            )
+        except KeyboardInterrupt:
+            messages.print("Give the same command again, and it goes on where it stopped.")
+            raise
     if not made.fresh:
         console.print("The bank is there already, made from this very recipe.")
     console.print(f"bank: {escape(str(path))}")

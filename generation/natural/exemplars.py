@@ -93,14 +93,16 @@ def record(
         following = state.adopt()
         if state.complete:
             return state.result()
-        for number, (images, found, chosen) in enumerate(
-            _shown(network, pool, layers, columns, images_per_pass, state.progress, following),
-            start=1,
-        ):
-            state.take(images, found, chosen)
-            if number % checkpoint_passes == 0 or images.last == following:
-                state.save()
-            on_images(images.last - images.first)
+        shown = _shown(network, pool, layers, columns, images_per_pass, state.progress, following)
+        try:
+            for number, (images, found, chosen) in enumerate(shown, start=1):
+                state.take(images, found, chosen)
+                if number % checkpoint_passes == 0 or images.last == following:
+                    state.save()
+                on_images(images.last - images.first)
+        except KeyboardInterrupt:
+            state.rescue()
+            raise
 
 
 def record_span(
@@ -195,6 +197,8 @@ class Unfinished:
         if files is not None and not self._go_on(files):
             self._begin()
         self._stored = self.progress.done
+        # Whether extremes and progress are of the same photographs.
+        self._sound = True
         self._values = files.open_values(len(pool), len(columns)) if files and columns else None
 
     def _begin(self) -> None:
@@ -227,6 +231,7 @@ class Unfinished:
 
     def take(self, images: Pass, found: dict[str, torch.Tensor], chosen: Values | None) -> None:
         """Take a pass in."""
+        self._sound = False
         indices = torch.arange(images.first, images.last, device=self._device)
         whole = bool(images.readable.all())
         rows = None if whole else torch.from_numpy(images.readable).to(self._device)
@@ -239,6 +244,7 @@ class Unfinished:
             self._values[images.first : images.last] = chosen
         self._note(images.first, b"".join(images.checksums))
         self.progress = Progress(images.last, images.contents, self._pool.unreadable)
+        self._sound = True
 
     def _note(self, first: int, checksums: bytes) -> None:
         table = np.frombuffer(checksums, dtype=np.uint8).reshape(-1, CHECKSUM)
@@ -312,6 +318,11 @@ class Unfinished:
         fresh = self._checksums[self._stored : self.progress.done]
         self._files.save(self.extremes, self.progress, fresh, self._stored)
         self._stored = self.progress.done
+
+    def rescue(self) -> None:
+        """Store what there is when the program is told to stop, unless in the middle of a pass."""
+        if self._sound and self.progress.done > self._stored:
+            self.save()
 
     def result(self) -> Recording:
         """Give the finished recording."""

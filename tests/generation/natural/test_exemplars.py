@@ -11,6 +11,7 @@ import torch
 from generation.natural.checkpoints import RecordingFiles
 from generation.natural.decoding import Decoding
 from generation.natural.exemplars import Recording, record
+from generation.natural.extremes import RunningExtremes
 from generation.natural.photographs import Pool, open_pool
 from generation.natural.settings import Natural
 from generation.natural.sources import FileSource
@@ -148,6 +149,33 @@ def test_the_recording_knows_the_checksum_of_every_file(network: Network, tmp_pa
     found = record(network, pool, LAYERS, 2, 2, files=files)
     expected = [hashlib.sha256(pool.source.read(index)).digest() for index in range(len(pool))]
     assert [checksum.tobytes() for checksum in found.checksums] == expected
+
+
+@pytest.mark.parametrize("within_a_pass", [False, True])
+def test_an_interrupt_stores_what_was_recorded_and_no_half_pass(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, within_a_pass: bool
+) -> None:
+    expected = record(network, small_pool(), LAYERS, 3, 2)
+    files = RecordingFiles(tmp_path, "a" * 64)
+    updates: list[int] = []
+    update = RunningExtremes.update
+
+    def interrupted(self: RunningExtremes, *arguments: torch.Tensor) -> None:
+        # Two layers a pass: the second one of the fourth pass.
+        if updates.append(1) or (within_a_pass and len(updates) == 8):
+            raise KeyboardInterrupt
+        update(self, *arguments)
+
+    def listen(count: int) -> None:
+        if len(updates) == 6 and not within_a_pass:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunningExtremes, "update", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            record(network, small_pool(), LAYERS, 3, 2, listen, files=files)
+    assert files.done() == (0 if within_a_pass else 6)
+    same(record(network, small_pool(), LAYERS, 3, 2, files=files), expected)
 
 
 def test_every_activation_of_chosen_units_is_kept_where_percentiles_need_it(
