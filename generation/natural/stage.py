@@ -17,9 +17,9 @@ from generation.natural.assignment import (
     percentile_window,
 )
 from generation.natural.checkpoints import RecordingFiles
-from generation.natural.exemplars import Recording
 from generation.natural.photographs import Pool, require
 from generation.natural.settings import Natural
+from generation.natural.unfinished import Recording
 from generation.networks.spec import NetworkSpec
 from generation.reporting.reporter import Reporter
 from house.errors import UserError

@@ -57,7 +57,8 @@ def check_weights(spec: NetworkSpec) -> None:
     UserError
         If so: a bank of it could never be verified, nor a build go on.
     """
-    if spec.weights is not None or spec.name.partition(":")[0] == "torchvision":
+    place, colon, _ = spec.name.partition(":")
+    if spec.weights is not None or not colon or place == "torchvision":
         return
     if state_sha256(load_factory(spec.name)()) != spec.weights_sha256:
         raise UserError(

@@ -163,7 +163,7 @@ def test_killed_while_every_activation_is_kept_for_percentiles(
     suicidal = BUILD.replace(
         "recipe, out = sys.argv[1:]",
         "import os\n"
-        "from generation.natural.exemplars import Unfinished\n"
+        "from generation.natural.unfinished import Unfinished\n"
         "take = Unfinished.take\n"
         "def killed(self, images, *rest):\n"
         "    take(self, images, *rest)\n"
@@ -189,7 +189,7 @@ def test_killed_while_every_activation_is_kept_for_percentiles(
 # As a scheduler ends a job: SIGTERM in the middle of the recording, long before a checkpoint.
 TERMINATED = """
 import os, signal, sys
-from generation.natural.exemplars import Unfinished
+from generation.natural.unfinished import Unfinished
 take = Unfinished.take
 def terminated(self, images, *rest):
     take(self, images, *rest)

@@ -10,11 +10,12 @@ import torch
 
 from generation.natural.checkpoints import RecordingFiles
 from generation.natural.decoding import Decoding
-from generation.natural.exemplars import Recording, record
+from generation.natural.exemplars import record
 from generation.natural.extremes import RunningExtremes
 from generation.natural.photographs import Pool, open_pool
 from generation.natural.settings import Natural
 from generation.natural.sources import FileSource
+from generation.natural.unfinished import Recording
 from generation.networks.network import Network
 from stimuli.photographs import load_photographs
 

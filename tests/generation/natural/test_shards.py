@@ -14,12 +14,13 @@ import pytest
 
 from generation.building.progress_files import WorkFolder
 from generation.natural.checkpoints import RecordingFiles
-from generation.natural.exemplars import Recording, record, record_span
+from generation.natural.exemplars import record, record_span
 from generation.natural.photographs import Pool
 from generation.natural.shard_plan import Span
 from generation.natural.shards import Damaged, Shard, ShardFiles, merge
 from generation.natural.source_part import part_of
 from generation.natural.tar_shards import TarSource
+from generation.natural.unfinished import Recording
 from generation.networks.network import Network
 from house.errors import UserError
 from tests.generation.natural.test_exemplars import LAYERS, Killed, killed_after, same, small_pool
