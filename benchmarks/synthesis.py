@@ -21,7 +21,7 @@ import multiprocessing
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -132,6 +132,11 @@ def settings(steps: int, precision: str) -> Settings:
     )
 
 
+def later(steps: int, precision: str) -> Settings:
+    """Give the settings of all updates but the first, which are in float32."""
+    return replace(settings(steps, precision), float32_updates=0)
+
+
 def run_ours(
     network: Network,
     layer: str,
@@ -140,11 +145,12 @@ def run_ours(
     channel: int = CHANNEL,
     diversity: float = DIVERSITY,
     seed: int = SEED,
+    how: Callable[[int, str], Settings] = settings,
 ) -> tuple[Clock, float]:
     """Optimise here; seconds of each step, and the activation reached."""
     clock = Clock()
     target = Target("unit", channel, 1, diversity)
-    (made,) = optimize(network, layer, [target], settings(steps, precision), seed, clock.mark)
+    (made,) = optimize(network, layer, [target], how(steps, precision), seed, clock.mark)
     return clock, float(made.activations.mean())
 
 
@@ -219,7 +225,7 @@ def timed(kind: str, name: str, layer: str, steps: int, diversity: float) -> Clo
     ours, whole = networks(name)
     if kind in ("lucent", "last"):
         return run_lucent(whole, ours, layer, steps, kind == "last")[0]
-    return run_ours(ours, layer, steps + 1, kind, diversity=diversity)[0]
+    return run_ours(ours, layer, steps + 1, kind, diversity=diversity, how=later)[0]
 
 
 def compare_speed(

@@ -10,8 +10,8 @@ lucent is compared with itself from a spectrum larger by a millionth ("again"), 
 chance alone does. A difference is told as a share of lucent's rise over the activation of the first
 spectrum, for units that rise: where diversity outweighs the activation, it may fall for everybody.
 
-The record has a line a unit; a run that was stopped goes on, and more units are added to it.
-The table is in benchmarks/RESULTS.md.
+The record keeps what was made: a run that was stopped goes on, more units are added, and both
+sides can be made at different times (`--kinds`). The table is in benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -41,30 +41,35 @@ LEAST_RISE = 0.1
 RESAMPLES = 10_000
 
 
-def compare(
-    network: Network,
-    whole: synthesis.Whole,
-    layer: str,
-    channel: int,
-    steps: int,
-    diversity: float,
-    seed: int,
-) -> dict[str, float]:
-    """Give the activation of the first images and of everybody's last ones."""
+def first_activation(network: Network, layer: str, channel: int, seed: int) -> float:
+    """Give the activation of the images that everybody begins with."""
     spectrum = initial_spectrum(
         generator(seed, "spectrum", "unit", 1), synthesis.IMAGES, synthesis.CANVAS, 0.01
     )
     with torch.no_grad():
-        first = FourierImages(synthesis.CANVAS, torch.device("cpu"))(torch.from_numpy(spectrum))
-    shown = as_shown(first, synthesis.CROP)
-    found = {"first": float(measure(network, shown, layer)[:, channel].mean())}
-    for kind, nudge in (("lucent", 0.0), ("again", NUDGE)):
-        found[kind] = synthesis.run_lucent(
-            whole, network, layer, steps, True, channel, diversity, seed, nudge
+        images = FourierImages(synthesis.CANVAS, torch.device("cpu"))(torch.from_numpy(spectrum))
+    shown = as_shown(images, synthesis.CROP)
+    return float(measure(network, shown, layer)[:, channel].mean())
+
+
+def last_activation(
+    kind: str,
+    network: Network,
+    whole: synthesis.Whole,
+    layer: str,
+    channel: int,
+    options: argparse.Namespace,
+    seed: int,
+) -> float:
+    """Give the activation of the images that one side ends with."""
+    if kind in ("lucent", "again"):
+        nudge = NUDGE if kind == "again" else 0.0
+        return synthesis.run_lucent(
+            whole, network, layer, options.steps, True, channel, options.diversity, seed, nudge
         )[1]
-    for kind in ("float32", "bfloat16"):
-        found[kind] = synthesis.run_ours(network, layer, steps, kind, channel, diversity, seed)[1]
-    return found
+    return synthesis.run_ours(
+        network, layer, options.steps, kind, channel, options.diversity, seed
+    )[1]
 
 
 def rises(lines: Sequence[Mapping[str, Any]], kind: str) -> npt.NDArray[np.float64]:
@@ -114,6 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("record", type=Path)
     parser.add_argument("--layers", nargs="+", default=list(synthesis.DEPTHS[NETWORK]))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--units", type=int, default=8, help="of each layer")
     parser.add_argument("--steps", type=int, default=96)
     parser.add_argument("--diversity", type=float, default=synthesis.DIVERSITY)
@@ -123,29 +129,40 @@ def main() -> None:
     torch.set_flush_denormal(True)
     network, whole = synthesis.networks(NETWORK)
     sizes = {layer.name: layer.channels for layer in network.spec.layers}
-    lines = []
-    if options.record.exists():
-        lines = [json.loads(line) for line in options.record.read_text().splitlines()]
     setting = {"steps": options.steps, "diversity": options.diversity}
-    lines = [line for line in lines if setting.items() <= line.items()]
-    done = {(line["layer"], line["channel"]) for line in lines}
+    known: dict[tuple[str, int], dict[str, Any]] = {}
+    if options.record.exists():
+        for text in options.record.read_text().splitlines():
+            line = json.loads(text)
+            if setting.items() <= line.items():
+                known.setdefault((line["layer"], line["channel"]), {}).update(line)
     order = {
         layer: np.random.default_rng(options.seed).permutation(sizes[layer])
         for layer in options.layers
     }
-    for place in range(options.units):
-        for layer in options.layers:
-            channel = int(order[layer][place])
-            if (layer, channel) in done:
+    units = [
+        (layer, int(order[layer][place]), options.seed + place)
+        for place in range(options.units)
+        for layer in options.layers
+    ]
+    for layer, channel, seed in units:
+        found = known.setdefault(
+            (layer, channel),
+            {"first": first_activation(network, layer, channel, seed)},
+        )
+        for kind in options.kinds:
+            if kind in found:
                 continue
             begun = time.perf_counter()
-            seed = options.seed + place
-            found = compare(network, whole, layer, channel, options.steps, options.diversity, seed)
-            line = {"layer": layer, "channel": channel, **setting, **found}
-            lines.append(line)
+            found[kind] = last_activation(kind, network, whole, layer, channel, options, seed)
+            found |= {"layer": layer, "channel": channel, **setting}
             with options.record.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(f"{layer}/{channel}: {time.perf_counter() - begun:.0f} s", flush=True)
+                file.write(json.dumps(found) + "\n")
+            print(f"{layer}/{channel}, {kind}: {time.perf_counter() - begun:.0f} s", flush=True)
+    lines = [known[layer, channel] for layer, channel, _ in units]
+    if not all(set(KINDS) <= set(line) for line in lines):
+        print("Not all are made yet: give the other kinds.")
+        return
     print(
         f"\n{NETWORK}, {options.steps} steps, diversity {options.diversity:g}: "
         "rise of the activation against lucent's\n"

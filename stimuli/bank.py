@@ -262,6 +262,23 @@ class StimulusBank:
         place = (self.row(unit_id), SIGNS.index(sign))
         return np.asarray(self._file["synthetic/curves"][place], dtype=np.float32)
 
+    def optimisation(self, unit_id: str, sign: Sign) -> dict[str, Any]:
+        """How a unit's synthetic images came about.
+
+        Returns
+        -------
+        dict
+            ``objective_curve`` and ``similarity_curve``, float32 (C,) at `curve_steps`;
+            ``diversity``, the weight of that similarity; ``updates``, how many were made. Empty
+            for banks of programs that did not keep it.
+        """
+        place = (self.row(unit_id), SIGNS.index(sign))
+        return {
+            name: self._file[where][place]
+            for name, where in schema.OPTIMISATION.items()
+            if where in self._file
+        }
+
     @property
     def curve_steps(self) -> npt.NDArray[np.int32]:
         """Optimisation steps at which `curve` was recorded, shape (C,)."""

@@ -166,7 +166,8 @@ def _check_alike(parts: Sequence[Part], banks: Sequence[StimulusBank]) -> None:
 
 
 def _write_synthetic(writer: BankWriter, banks: Sequence[StimulusBank]) -> None:
-    row = 0
+    row, wanted = 0, schema.OPTIMISATION
+    known = all(where in bank._file for bank in banks for where in wanted.values())
     for bank in banks:
         file = bank._file
         for own in range(len(bank.units)):
@@ -178,6 +179,12 @@ def _write_synthetic(writer: BankWriter, banks: Sequence[StimulusBank]) -> None:
                     file["synthetic/activations"][own, sign],
                     file["synthetic/curves"][own, sign],
                 )
+                if known:
+                    writer.write_optimisation(
+                        row,
+                        sign,
+                        **{name: file[where][own, sign] for name, where in wanted.items()},
+                    )
             row += 1
 
 

@@ -45,6 +45,14 @@ MEASURED = (
     *(f"natural/{column}" for column in NATURAL_COLUMNS),
 )
 DATASETS = (*VISIBLE, *MEASURED)
+# How synthetic images came about: absent in banks of programs that did not keep it.
+OPTIMISATION = {
+    "objective_curve": "synthetic/objective_curves",
+    "similarity_curve": "synthetic/similarity_curves",
+    "diversity": "synthetic/diversity",
+    "updates": "synthetic/updates",
+}
+OPTIONAL_MEASURED = tuple(OPTIMISATION.values())
 OPTIONAL = tuple(f"units/{column}" for column in OPTIONAL_UNIT_COLUMNS)
 
 ATTRIBUTES = ("format", "schema_version", "name", "content_sha256", "recipe", "provenance")
@@ -158,14 +166,24 @@ def visible_datasets(present: Container[str]) -> tuple[str, ...]:
     return (*VISIBLE, *(name for name in OPTIONAL if name in present))
 
 
+def measured_datasets(present: Container[str]) -> tuple[str, ...]:
+    """Name the data sets of a file that have a checksum and are no part of its content."""
+    return (*MEASURED, *(name for name in OPTIONAL_MEASURED if name in present))
+
+
 def expected_dtype(name: str) -> Any:
     """Type of a data set by its path within the file."""
-    if name in ("units/layer_index", "units/channel", "synthetic/curve_steps"):
+    if name in (
+        "units/layer_index",
+        "units/channel",
+        "synthetic/curve_steps",
+        "synthetic/updates",
+    ):
         return np.dtype("int32")
     if name.endswith("/images"):
         return np.dtype("uint8")
     if name in ("natural/exemplars", "natural/batches", "natural/batch_ranks"):
         return np.dtype("int32")
-    if name.endswith(("activations", "curves")):
+    if name.endswith(("activations", "curves", "diversity")):
         return np.dtype("float32")
     return h5py.string_dtype("utf-8")

@@ -97,6 +97,11 @@ def _check_structure(file: h5py.File, found: Verification) -> None:
         "natural/batch_ranks": (u, 2, b, p),
     }
     shapes |= {name: (u,) for name in schema.OPTIONAL if name in file}
+    shapes |= {
+        name: (u, 2, c) if name.endswith("curves") else (u, 2)
+        for name in schema.OPTIONAL_MEASURED
+        if name in file
+    }
     for name, shape in shapes.items():
         dataset = file[name]
         if dataset.shape != shape:
@@ -112,7 +117,7 @@ def _check_structure(file: h5py.File, found: Verification) -> None:
 def _check_checksums(file: h5py.File, bank: StimulusBank, found: Verification) -> None:
     digests = {}
     visible = schema.visible_datasets(file)
-    for name in (*visible, *schema.MEASURED):
+    for name in (*visible, *schema.measured_datasets(file)):
         digests[name] = schema.hash_dataset(file[name])
         if file[name].attrs.get("sha256") != digests[name]:
             found.problems.append(f"{name} does not match its checksum: the file was changed")

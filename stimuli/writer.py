@@ -149,6 +149,37 @@ class BankWriter:
         self._file["synthetic/curves"][unit, sign] = np.asarray(curve, np.float32)
         self._written.add((unit, sign))
 
+    def write_optimisation(
+        self,
+        unit: int,
+        sign: int,
+        *,
+        objective_curve: npt.ArrayLike,
+        similarity_curve: npt.ArrayLike,
+        diversity: float,
+        updates: int,
+    ) -> None:
+        """Write how one unit's synthetic images of one sign came about; may be left out for all.
+
+        Parameters
+        ----------
+        unit, sign : int
+            As for `write_synthetic`.
+        objective_curve, similarity_curve : float array, shape (C,)
+            What was maximised as a whole, and the images' similarity within it.
+        diversity : float
+            Weight of that similarity, in units of activation.
+        updates : int
+            How many were made.
+        """
+        values = (objective_curve, similarity_curve, diversity, updates)
+        for name, value in zip(schema.OPTIONAL_MEASURED, values, strict=True):
+            if name not in self._file:
+                shape = (len(self.units), 2, *np.shape(value))
+                self._reserve(4 * int(np.prod(shape)) + 1024)
+                self._create(name, shape)
+            self._file[name][unit, sign] = value
+
     def write_natural(
         self,
         images: npt.NDArray[np.uint8] | Iterable[npt.NDArray[np.uint8]],
@@ -264,7 +295,7 @@ class BankWriter:
                     raise ValueError(f"{unit.unit_id} has no {sign} synthetic images")
         digests = {}
         visible = schema.visible_datasets(self._file)
-        for name in (*visible, *schema.MEASURED):
+        for name in (*visible, *schema.measured_datasets(self._file)):
             digests[name] = schema.hash_dataset(self._file[name])
             self._file[name].attrs["sha256"] = digests[name]
         self.content_sha256 = schema.combine_hashes((name, digests[name]) for name in visible)

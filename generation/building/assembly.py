@@ -92,6 +92,14 @@ def assemble(
                 )
             for sign, result in enumerate(made):
                 writer.write_synthetic(row, sign, result.images, result.activations, result.curve)
+                writer.write_optimisation(
+                    row,
+                    sign,
+                    objective_curve=result.objective_curve,
+                    similarity_curve=result.similarity_curve,
+                    diversity=result.diversity,
+                    updates=result.updates,
+                )
             advance(1)
         with contextlib.closing(_pictures(pool, exemplars, sides, advance, remedy)) as pictures:
             writer.write_natural(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 
+from generation.building.notes import SHARES
 from house.errors import UserError
 from stimuli import StimulusBank
 from stimuli.schema import FORMAT
@@ -21,12 +22,12 @@ class Existing:
     Attributes
     ----------
     content_sha256 : str
-    beating : float
-        Share of units and signs whose synthetic images beat the photographs.
+    beating : tuple of float
+        The `generation.building.notes.SHARES`.
     """
 
     content_sha256: str
-    beating: float
+    beating: tuple[float, float]
 
 
 def check_place(out: Path, replace: bool) -> None:
@@ -84,8 +85,8 @@ def find_existing(out: Path, build_key: str, replace: bool) -> Existing | None:
             provenance = bank.provenance
             same = provenance.get("build_key") == build_key
             if same and bank.compute_content_sha256() == bank.content_sha256:
-                share = float(provenance["share_beating_photographs"])
-                return Existing(bank.content_sha256, share)
+                on_average, all_images = (float(provenance[name]) for name in SHARES)
+                return Existing(bank.content_sha256, (on_average, all_images))
     except UserError:
         if not replace:
             raise

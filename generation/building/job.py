@@ -34,6 +34,8 @@ class Facts:
         Of torch.
     scheduler : str
         Who divides the work: "one process", or Ray and its version.
+    workers : int
+        Who work at a time.
     """
 
     device: str
@@ -42,6 +44,7 @@ class Facts:
     precision: str
     threads: int
     scheduler: str
+    workers: int = 1
 
 
 @dataclass(frozen=True)

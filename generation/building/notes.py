@@ -15,6 +15,9 @@ from generation.recipe import Recipe
 from generation.units.recipe_units import Selection
 from house.provenance import git_commit, machine, software_versions
 
+# Of units and signs whose synthetic images beat all photographs: on average, and every one.
+SHARES = ("share_beating_photographs", "share_all_beating_photographs")
+
 
 def provenance(
     job: Job,
@@ -24,15 +27,15 @@ def provenance(
     identity: Identity,
     pool: Pool,
     exemplars: Exemplars,
-    beating: float,
+    beating: tuple[float, float],
     seconds: float,
 ) -> dict[str, Any]:
     """Put everything down that JSON can hold.
 
     Parameters
     ----------
-    beating : float
-        Share of units and signs whose synthetic images beat the photographs.
+    beating : tuple of float
+        The `SHARES`.
     seconds : float
         What the build took so far.
     """
@@ -64,7 +67,7 @@ def provenance(
         "device": facts.device_name,
         "threads": facts.threads,
         "scheduler": facts.scheduler,
-        "share_beating_photographs": round(beating, 4),
+        **{name: round(share, 4) for name, share in zip(SHARES, beating, strict=True)},
         "software": software_versions(["torch", "numpy", "h5py", "pillow"]),
         "machine": machine(),
         "git_commit": git_commit(),

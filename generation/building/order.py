@@ -28,6 +28,7 @@ from generation.networks.network import NetworkSpec, with_weights
 from generation.recipe import Recipe
 from generation.reporting.reporter import Reporter
 from generation.synthesis import stage as synthesis_stage
+from generation.synthesis.portions import steps_of_unit
 from generation.synthesis.stage import synthesise
 from generation.units.recipe_units import select
 from house.errors import UserError
@@ -52,12 +53,15 @@ class Built:
     beating : float
         Share of units and signs whose synthetic images, on average, are more extreme than the
         most extreme photograph.
+    all_beating : float
+        Share of units and signs of whose images even the weakest is.
     """
 
     path: Path
     content_sha256: str
     fresh: bool
     beating: float
+    all_beating: float
 
 
 def build(
@@ -112,7 +116,7 @@ def build(
     work = job.work
     if (found := find_existing(out, job.build_key, replace)) is not None:
         _tidy(out, job, reporter)
-        return Built(out, found.content_sha256, False, found.beating)
+        return Built(out, found.content_sha256, False, *found.beating)
     with stops_like_an_interrupt(), sole_builder(out, work.path):
         _check_space(job, len(units), 0)
         most = bank_assembly.may_show(recipe, len(units), len(pool))
@@ -151,18 +155,19 @@ def build(
         )
         _check_unchanged(identity, exemplars, pool)
         _check_space(job, len(units), len(exemplars.shown))
-        keys, means = synthesise(
+        made = synthesise(
             recipe.synthesis,
             units,
             exemplars.spans(),
-            facts.precision,
+            facts,
             job.synthesis_determinants(),
             work,
             reporter,
             scheduler.make,
             lambda: _some(pool),
         )
-        beating = _share_beating(means, exemplars.spans())
+        spans = exemplars.spans()
+        beating = _share_beating(made.means, spans), _share_beating(made.weakest, spans)
         notes = provenance(
             job,
             spec,
@@ -183,7 +188,7 @@ def build(
             pool,
             exemplars,
             work,
-            keys,
+            made.keys,
             notes,
             out,
             advance,
@@ -192,7 +197,7 @@ def build(
         )
         content_sha256 = _verify(out, reporter)
         _clear(job, reporter)
-    return Built(out, content_sha256, True, beating)
+    return Built(out, content_sha256, True, *beating)
 
 
 def _some(pool: Pool) -> Iterator[npt.NDArray[np.uint8]]:
@@ -231,7 +236,7 @@ def _check_space(job: Job, units: int, photographs: int) -> None:
 def _announce(recipe: Recipe, units: tuple[Unit, ...], pool: Pool, reporter: Reporter) -> None:
     """Tell what will have to be done, in passes of one photograph forward."""
     synthesis = recipe.synthesis
-    steps = synthesis_stage.count_passes(units, synthesis.units_per_pass) * synthesis.steps
+    steps = len(units) * steps_of_unit(synthesis)
     reporter.plan(
         [
             (_CHECKING, 1, float(_LABELLED)),

@@ -65,7 +65,15 @@ class WorkFolder:
                 if str(arrays["key"]) != key:
                     return None
                 return [
-                    Optimized(arrays["images"][s], arrays["activations"][s], arrays["curves"][s])
+                    Optimized(
+                        arrays["images"][s],
+                        arrays["activations"][s],
+                        arrays["curves"][s],
+                        int(arrays["updates"][s]),
+                        float(arrays["diversity"][s]),
+                        arrays["objective_curves"][s],
+                        arrays["similarity_curves"][s],
+                    )
                     for s in (0, 1)
                 ]
         except _DAMAGED:
@@ -76,7 +84,7 @@ class WorkFolder:
         """Give a finished unit's activations (2, K), without reading its images."""
         try:
             with np.load(self._file(unit_id, key), allow_pickle=False) as arrays:
-                if str(arrays["key"]) != key or "images" not in arrays:
+                if str(arrays["key"]) != key or not {"images", "updates"} <= set(arrays):
                     return None
                 return np.asarray(arrays["activations"], dtype=np.float32)
         except _DAMAGED:
@@ -95,6 +103,10 @@ class WorkFolder:
                 images=np.stack([sign.images for sign in signs]),
                 activations=np.stack([sign.activations for sign in signs]),
                 curves=np.stack([sign.curve for sign in signs]),
+                updates=np.array([sign.updates for sign in signs]),
+                diversity=np.array([sign.diversity for sign in signs]),
+                objective_curves=np.stack([sign.objective_curve for sign in signs]),
+                similarity_curves=np.stack([sign.similarity_curve for sign in signs]),
             )
 
     def discard(self, unit_id: str, key: str) -> None:

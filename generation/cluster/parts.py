@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,7 +26,7 @@ from generation.natural.stage import Wanted
 from generation.natural.unfinished import Recording, Unfinished
 from generation.networks.accuracy import Accuracy
 from generation.networks.network import Network, NetworkSpec
-from generation.synthesis.portions import Made, Portion
+from generation.synthesis.portions import Made, Portion, steps_of_unit
 
 # Passes of a shard at most, in lengths between two checkpoints of one process.
 _CHECKPOINTS = 16
@@ -67,7 +68,7 @@ class OnCluster:
         scheduler = f"Ray {self._engine.version}"
         task = Task("a look at a worker", cluster_tasks.describe, (precision, scheduler), "make")
         facts: Facts = self._one(task)
-        return facts
+        return replace(facts, workers=max(self._engine.workers(), 1))
 
     def begin(self, job: Job, spec: NetworkSpec) -> None:
         """Send the job to the workers; each loads the network when it needs it."""
@@ -188,7 +189,7 @@ class OnCluster:
         say: Callable[[str], None],
     ) -> Iterator[Made]:
         """Have synthetic images made."""
-        steps = self._ready()[0].recipe.synthesis.steps
+        steps = steps_of_unit(self._ready()[0].recipe.synthesis)
         shared = None if magnitude is None else self._engine.put(magnitude)
         open_portions = iter(portions)
 
@@ -201,7 +202,7 @@ class OnCluster:
             return Task(name, cluster_tasks.make, (portion, shared), "make")
 
         for _, value in flow(self._engine, following, self._settings.retries, say):
-            advance(steps)
+            advance(steps * len(value.rows))
             yield value
 
 

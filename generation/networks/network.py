@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from generation.networks.architectures.hooked import HookedNetwork
+from generation.networks.arithmetic import compute_exactly
 from generation.networks.choice import NetworkChoice
 from generation.networks.hooked_networks import hooked_spec
 from generation.networks.preprocessing import Preprocessing
@@ -220,6 +221,7 @@ def load_network(
     if spec.weights is not None:
         inner = module.module if isinstance(module, HookedNetwork) else module
         load_weights(inner, spec.weights, spec.weights_sha256)
+    compute_exactly(torch.device(device))
     return Network(spec, module, torch.device(device))
 
 

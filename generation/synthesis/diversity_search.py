@@ -5,7 +5,7 @@ The search of Zimmermann et al. (2023): ten times more as long as it works, then
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +29,14 @@ class SearchSettings:
     factor: float = 10.0
     last: float = 999_999.0
     rounds: int = 7
+
+    @property
+    def most_runs(self) -> int:
+        """Runs of one unit and sign, at most."""
+        runs, weight = 1, self.first
+        while weight <= self.last:
+            runs, weight = runs + 1, weight * self.factor
+        return runs + self.rounds
 
 
 @dataclass(frozen=True)
@@ -75,25 +83,50 @@ def search_diversity(
     ----------
     make : callable
         Makes the images with a weight of diversity.
+    sign, photograph, settings
+        See `searching`.
+    """
+    search = searching(sign, photograph, settings)
+    weight = next(search)
+    while True:
+        try:
+            weight = search.send(make(weight))
+        except StopIteration as end:
+            found: Found = end.value
+            return found
+
+
+def searching(
+    sign: int, photograph: float, settings: SearchSettings
+) -> Generator[float, Optimized, Found]:
+    """Search the weight of one unit and sign, beside others: ask for images, weight by weight.
+
+    Parameters
+    ----------
     sign, photograph
         See `weakest_beats`.
     settings : SearchSettings
         How far.
+
+    Yields
+    ------
+    float
+        A weight of diversity, whose images are to be sent.
     """
-    plain = make(0.0)
+    plain = yield 0.0
     if not weakest_beats(plain, sign, photograph):
         return Found(0.0, False, plain)
     best, low, high = plain, 0.0, settings.first
     while True:
         if high > settings.last:
             return Found(low, True, _with_strongest(best, plain, sign, low))
-        made = make(high)
+        made = yield high
         if not weakest_beats(made, sign, photograph):
             break
         best, low, high = made, high, high * settings.factor
     for _ in range(settings.rounds):
         middle = (low + high) / 2
-        made = make(middle)
+        made = yield middle
         if weakest_beats(made, sign, photograph):
             best, low = made, middle
         else:

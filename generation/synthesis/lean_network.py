@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -36,8 +37,8 @@ class LeanNetwork:
     precision : str
         ``float32``, ``bfloat16`` or ``float16``.
     compiled : bool
-        Let torch compile it, with graphs of a GPU's kernels. Worth it on GPUs alone: on
-        processors it takes twice as long.
+        Let torch compile it, anew for each shape of images. For GPUs alone: on processors it
+        takes twice as long, and this package's own kernels cannot be compiled so.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class LeanNetwork:
         self.dtype = DTYPES.get(precision)
         self._device = network.device.type
         self._network = network.altered(self._adapt)
-        self._compiled = torch.compile(self._features, dynamic=False) if compiled else None
+        self._compiled: dict[torch.Size, Callable[[Tensor], Tensor]] | None = (
+            {} if compiled else None
+        )
 
     def modules(self) -> Iterator[nn.Module]:
         """Go through the modules that compute."""
@@ -56,9 +59,11 @@ class LeanNetwork:
     def __call__(self, images: Tensor) -> Tensor:
         """Give pre-ReLU feature maps (N, C, h, w) of RGB images (N, 3, H, W) in [0, 1]."""
         images = images.contiguous(memory_format=torch.channels_last)
-        # What catches single functions cannot look into compiled code.
-        features = self._features if self._compiled is None else self._compiled
-        return features(images)
+        if self._compiled is None:
+            return self._features(images)
+        if images.shape not in self._compiled:
+            self._compiled[images.shape] = torch.compile(_own_code(self._features), dynamic=False)
+        return self._compiled[images.shape](images)
 
     def eager(self, images: Tensor) -> Tensor:
         """Compute without compiled code, so that single functions can be caught."""
@@ -86,6 +91,17 @@ class LeanNetwork:
                         setattr(parent, name, StridedConvolution(child))
                     elif worthwhile(child):
                         setattr(parent, name, WinogradConvolution(child))
+
+
+def _own_code(method: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Give a method code of its own.
+
+    torch compiles a function anew for new shapes, and another object's method counts as the same
+    function; after eight times it silently compiles no more. A layer has five shapes or more.
+    """
+    code = method.__func__.__code__.replace()  # type: ignore[attr-defined]
+    copied = FunctionType(code, method.__func__.__globals__)  # type: ignore[attr-defined]
+    return MethodType(copied, method.__self__)  # type: ignore[attr-defined]
 
 
 def _strided(module: nn.Module) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -34,9 +35,14 @@ class Passes:
     device : torch.device
         Where the work is done.
     size : int, optional
-        Items of a batch. By default one on a processor, whose caches like small batches and whose
-        results then do not depend on the company to the last bit; on a GPU one at first, and
-        then as many as its free memory has room for.
+        Items of a batch, at most. By default one on a processor, whose caches like small batches
+        and whose results then do not depend on the company to the last bit; on a GPU one at
+        first, and then as many as its free memory has room for.
+
+    Attributes
+    ----------
+    size : int
+        Items of a batch, at most, as found so far.
     """
 
     def __init__(self, device: torch.device, size: int | None = None) -> None:
@@ -44,8 +50,16 @@ class Passes:
         self.size = 1 if size is None else size
         self._measure = size is None and device.type == "cuda"
 
-    def run(self, items: Sequence[Item], work: Callable[[Sequence[Item]], Result]) -> list[Result]:
+    def run(
+        self,
+        items: Sequence[Item],
+        work: Callable[[Sequence[Item]], Result],
+        growth: float = 1.0,
+        reserve: int = 0,
+    ) -> list[Result]:
         """Do the work batch by batch; a batch that does not fit is halved and done again.
+
+        Batches are as alike in size as can be: the last is not much smaller than the others.
 
         Parameters
         ----------
@@ -54,6 +68,10 @@ class Passes:
         work : callable
             Is given a batch. It may be called again with part of a batch after it failed, so
             what it leaves behind on failure must not matter.
+        growth : float
+            How many times as much memory the same batch may take in a later call.
+        reserve : int
+            Bytes that will be wanted for other things in the meantime.
 
         Raises
         ------
@@ -63,9 +81,10 @@ class Passes:
         results: list[Result] = []
         start = 0
         while start < len(items):
-            batch = items[start : start + self.size]
+            left = len(items) - start
+            batch = items[start : start + math.ceil(left / math.ceil(left / self.size))]
             try:
-                results.append(self._watched(batch, work))
+                results.append(self._watched(batch, work, growth, reserve))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -84,7 +103,13 @@ class Passes:
                 torch.cuda.empty_cache()
         return results
 
-    def _watched(self, batch: Sequence[Item], work: Callable[[Sequence[Item]], Result]) -> Result:
+    def _watched(
+        self,
+        batch: Sequence[Item],
+        work: Callable[[Sequence[Item]], Result],
+        growth: float,
+        reserve: int,
+    ) -> Result:
         if not self._measure:
             return work(batch)
         torch.cuda.reset_peak_memory_stats(self._device)
@@ -93,6 +118,7 @@ class Passes:
         peak = torch.cuda.max_memory_allocated(self._device) - before
         torch.cuda.empty_cache()
         free, _ = torch.cuda.mem_get_info(self._device)
-        self.size = max(1, int(_SHARE * free / max(peak, 1)))
+        room = _SHARE * free - reserve
+        self.size = max(1, int(room / max(growth * peak / len(batch), 1)))
         self._measure = False
         return result

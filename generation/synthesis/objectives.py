@@ -165,8 +165,8 @@ def objective(
     diversity_weights: Tensor,
     kind: str = "channel",
     directions: Sequence[Tensor] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Give what is maximised and the activation within it, for each group.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Give what is maximised, and the activation and the similarity within it, for each group.
 
     Parameters
     ----------
@@ -190,6 +190,8 @@ def objective(
         float32 (G,), ``sign x activation - weight x similarity``.
     activation : Tensor
         float32 (G,), the mean activation of the group's images.
+    similarity : Tensor
+        float32 (G,), without a gradient; NaN where its weight is 0.
     """
     if kind == "direction":
         if directions is None:
@@ -199,6 +201,9 @@ def objective(
         responses = (neurons if kind == "neuron" else channel_means)(features, channels)
     activation = responses.mean(dim=1)
     value = signs * activation
-    if features.shape[1] > 1 and bool((diversity_weights > 0).any()):
-        value = value - diversity_weights * similarity(features)
-    return value, activation
+    unknown = torch.full_like(value.detach(), torch.nan)
+    if features.shape[1] == 1 or not bool((diversity_weights > 0).any()):
+        return value, activation, unknown
+    alike = similarity(features)
+    value = value - diversity_weights * alike
+    return value, activation, torch.where(diversity_weights > 0, alike.detach(), unknown)

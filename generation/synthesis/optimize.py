@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,13 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from generation.networks.arithmetic import tf32_where_asked
 from generation.networks.network import Network
 from generation.synthesis.flatness import Flatness
 from generation.synthesis.kept_memory import keep_freed_memory
 from generation.synthesis.lean_network import LeanNetwork
 from generation.synthesis.maco import MacoImages, RandomCrops
 from generation.synthesis.measuring import as_shown, measure
-from generation.synthesis.memory import Passes
 from generation.synthesis.objectives import objective
 from generation.synthesis.parametrization import FourierImages
 from generation.synthesis.pixels import PixelImages
@@ -25,6 +26,7 @@ from generation.synthesis.redirection import redirecting
 from generation.synthesis.regularizers import l2, total_variation
 from generation.synthesis.settings import Optimized, Settings, Target, rate
 from generation.synthesis.transforms import RandomTransforms, draw_group, draw_scales
+from generation.synthesis.workshop import workshop
 from house.errors import UserError
 from house.seeds import generator
 
@@ -104,30 +106,36 @@ def optimize(
         keep_freed_memory()
     render = _parametrization(settings, device, magnitude)
     groups = [_Group(target, settings, seed, render, device) for target in targets]
-    network_pass = _Pass(
-        LeanNetwork(network, layer, settings.precision, settings.compiled),
-        render,
-        settings,
-        seed,
-        device,
-    )
-    passes = Passes(device, settings.targets_per_pass)
+    kept = workshop(network)
+    current: Settings | None = None
     optimizer = _optimizer([group.parameters for group in groups], settings)
     curve: list[npt.NDArray[np.float32]] = []
     recorded = set(settings.curve_steps)
     for step in range(settings.steps):
         active = [group for group in groups if not group.finished]
+        if current is None or settings.at(step) != current:
+            current = settings.at(step)
+            lean = kept.lean(network, layer, current)
+            network_pass = _Pass(lean, render, current, seed, device)
+            passes = kept.passes(network, layer, current)
         if active:
             for parameters in optimizer.param_groups:
                 parameters["lr"] = settings.learning_rate * rate(settings, step)
-            passes.run(active, lambda batch: network_pass(batch, step))  # noqa: B023
+            with tf32_where_asked(current.precision):
+                passes.run(
+                    active,
+                    partial(network_pass, step=step),
+                    network_pass.growth(step),
+                    # Gradients, and what the optimiser keeps of them.
+                    3 * sum(group.parameters.nbytes for group in active),
+                )
             for group in active:
                 group.updates += 1
                 group.watch()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if step in recorded:
-            found = torch.stack([group.activation for group in groups])
+            found = torch.stack([group.terms for group in groups])
             curve.append(found.cpu().numpy().astype(np.float32))
         on_step()
     curves = np.stack(curve, axis=1)
@@ -154,7 +162,8 @@ class _Group:
         rng = generator(seed, "spectrum", *self.name)
         drawn = render.initial(rng, settings.images, settings.sd)
         self.parameters = torch.from_numpy(drawn).to(device).requires_grad_(True)
-        self.activation = torch.zeros((), device=device)
+        # Activation, objective and similarity.
+        self.terms = torch.zeros(3, device=device)
         self.updates = 0
         self.finished = False
         self._flatness = Flatness(settings.flatness) if settings.flatness else None
@@ -194,7 +203,7 @@ class _Pass:
         self._loss_scale = _FLOAT16_SCALE if settings.precision == "float16" else 1.0
 
     def __call__(self, groups: Sequence[_Group], step: int) -> None:
-        """Leave each group's gradient and mean activation with it."""
+        """Leave each group's gradient and the terms of its objective with it."""
         settings = self._settings
         for group in groups:
             # What an earlier, failed pass may have left.
@@ -216,7 +225,7 @@ class _Pass:
         else:
             features = self._network(flat)
         features = features.unflatten(0, seen.shape[:2])
-        values, activations = objective(
+        values, activations, similarities = objective(
             features,
             torch.tensor([group.target.channel for group in groups], device=self._device),
             torch.tensor([2.0 * group.target.sign - 1 for group in groups], device=self._device),
@@ -224,20 +233,30 @@ class _Pass:
             settings.objective,
             self._directions(groups, features.shape[2]),
         )
-        loss = -values.sum() + self._penalties(grouped)
+        penalties = self._penalties(grouped)
+        loss = -values.sum() + penalties.sum()
         (loss * self._loss_scale).backward()
-        for group, activation in zip(groups, activations.detach(), strict=True):
-            group.activation = activation
+        terms = torch.stack([activations, values - penalties, similarities], dim=1).detach()
+        for group, found in zip(groups, terms, strict=True):
+            group.terms = found
             if self._loss_scale != 1 and group.parameters.grad is not None:
                 group.parameters.grad.div_(self._loss_scale)
 
-    def _penalties(self, grouped: Tensor) -> Tensor | float:
+    def growth(self, step: int) -> float:
+        """Say how many times as large as in this step the network's input may become."""
+        if self._crops is not None:
+            return 1.0
+        scales = self._settings.transforms.scales
+        return (max(scales) / scales[int(self._scales[step])]) ** 2
+
+    def _penalties(self, grouped: Tensor) -> Tensor:
         settings = self._settings
-        penalty: Tensor | float = 0.0
+        penalty = torch.zeros(len(grouped), device=self._device)
         for weight, measured in ((settings.total_variation, total_variation), (settings.l2, l2)):
             if weight:
-                # A mean over a group's images, as the activation is, and a sum over groups.
-                penalty = penalty + weight * measured(grouped.flatten(0, 1)).sum() / settings.images
+                found = measured(grouped.flatten(0, 1)).unflatten(0, grouped.shape[:2])
+                # A mean over a group's images, as the activation is.
+                penalty = penalty + weight * found.sum(dim=1) / settings.images
         return penalty
 
     def _directions(self, groups: Sequence[_Group], channels: int) -> list[Tensor] | None:
@@ -293,7 +312,15 @@ def _finish(
         )
     images = as_shown(rendered, settings.crop)
     activations = measure(network, images, layer)[:, group.target.channel]
-    made = Optimized(images, activations, curve, group.updates)
+    made = Optimized(
+        images,
+        activations,
+        curve[:, 0],
+        group.updates,
+        group.target.diversity,
+        curve[:, 1],
+        curve[:, 2],
+    )
     return in_order(made, group.target.sign) if settings.sort else made
 
 
@@ -305,6 +332,8 @@ def in_order(made: Optimized, sign: int) -> Optimized:
 
 def resolve_precision(precision: str, device: torch.device) -> str:
     """Turn "auto" into what is faster here: bfloat16 where the processor multiplies in it."""
+    if precision == "tf32" and device.type != "cuda":
+        return "float32"
     if precision != "auto":
         return precision
     if device.type == "cuda":

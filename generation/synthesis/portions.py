@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from generation.building.progress_files import WorkFolder
 from generation.networks.network import Network
-from generation.synthesis.diversity_search import search_diversity
+from generation.synthesis.diversity_search import Found, SearchSettings, searching
 from generation.synthesis.optimize import Optimized, Settings, Target, in_order, optimize
 from generation.synthesis.recipe_settings import Synthesis
 
 
 @dataclass(frozen=True)
 class Portion:
-    """What is optimised in one go: neighbours of one layer.
+    """What is optimised in one go: units of one layer.
 
     Attributes
     ----------
@@ -46,12 +46,24 @@ class Made:
     Attributes
     ----------
     rows : tuple of int
-    means : ndarray of float32, shape (len(rows), 2)
-        Mean activation by each unit's minimal and maximal images.
+    means, weakest : ndarray of float32, shape (len(rows), 2)
+        Activation by each unit's minimal and maximal images: mean, and by the least extreme one.
     """
 
     rows: tuple[int, ...]
     means: npt.NDArray[np.float32]
+    weakest: npt.NDArray[np.float32]
+
+
+def weakest(activations: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Give the least extreme of the activations (2, K) of each sign."""
+    return np.array([activations[0].max(), activations[1].min()], dtype=np.float32)
+
+
+def steps_of_unit(synthesis: Synthesis) -> int:
+    """Give the steps of a unit at most: all that are told of where it needs fewer."""
+    search = synthesis.search_settings()
+    return synthesis.steps * (search.most_runs if search else 1)
 
 
 def make_portion(
@@ -79,68 +91,92 @@ def make_portion(
     magnitude : ndarray of float32, optional
         For MACO; see `generation.synthesis.maco.natural_magnitude`.
     advance, say : callable
-        Told of finished steps and units.
+        Told of finished steps, those of each unit by themselves, and of units.
     """
     settings = synthesis.settings(precision)
-    if synthesis.search is None:
+    search = synthesis.search_settings()
+    if search is None:
         made = optimize(
             network,
             portion.layer,
             portion.targets,
             settings,
             seed,
-            lambda: advance(1),
+            lambda: advance(len(portion.rows)),
             magnitude,
         )
     else:
-        made = [
-            _searched(
-                network, portion.layer, target, synthesis, seed, span, say, settings, magnitude
-            )
-            for target, span in zip(
-                portion.targets, np.repeat(portion.spans, 2, axis=0), strict=True
-            )
-        ]
-        advance(settings.steps)
-    means = []
+        made = _searched(network, portion, search, settings, seed, magnitude, advance, say)
+    means, least = [], []
     for place, key in enumerate(portion.keys):
         signs = made[2 * place : 2 * place + 2]
         unit_id = portion.targets[2 * place].unit_id
         work.save(unit_id, key, signs)
-        means.append([sign.activations.mean() for sign in signs])
+        activations = np.stack([sign.activations for sign in signs])
+        means.append(activations.mean(axis=1))
+        least.append(weakest(activations))
         say(_news(unit_id, signs, portion.spans[place]))
-    return Made(portion.rows, np.asarray(means, dtype=np.float32))
+    return Made(
+        portion.rows, np.asarray(means, dtype=np.float32), np.asarray(least, dtype=np.float32)
+    )
 
 
 def _searched(
     network: Network,
-    layer: str,
-    target: Target,
-    synthesis: Synthesis,
-    seed: int,
-    span: npt.NDArray[np.float32],
-    say: Callable[[str], None],
+    portion: Portion,
+    search: SearchSettings,
     settings: Settings,
+    seed: int,
     magnitude: npt.NDArray[np.float32] | None,
-) -> Optimized:
-    """Make a target's images with the largest weight of diversity that serves."""
-    search = synthesis.search_settings()
-    if search is None:
-        raise AssertionError("no search is wanted")
+    advance: Callable[[int], None],
+    say: Callable[[str], None],
+) -> list[Optimized]:
+    """Make each target's images with the largest weight of diversity that serves.
 
-    def make(weight: float) -> Optimized:
-        wanted = [replace(target, diversity=weight)]
-        (made,) = optimize(network, layer, wanted, settings, seed, magnitude=magnitude)
-        return made
-
-    found = search_diversity(make, target.sign, float(span[target.sign]), search)
-    says = (
-        f"weight {found.weight:g} of diversity"
-        if found.beats
-        else "does not beat the most extreme photograph even without diversity"
-    )
-    say(f"{target.unit_id}, {('min', 'max')[target.sign]}: {says}")
-    return in_order(found.made, target.sign) if synthesis.sort else found.made
+    All targets search at once, each for itself, so that a pass is as full as without a search.
+    """
+    # Both signs of every unit, as the targets are.
+    extremes = portion.spans.ravel().tolist()
+    searches = [
+        searching(target.sign, extreme, search)
+        for target, extreme in zip(portion.targets, extremes, strict=True)
+    ]
+    wanted = {place: next(one) for place, one in enumerate(searches)}
+    found: dict[int, Found] = {}
+    units, runs = len(portion.rows), 0
+    while wanted:
+        targets = [
+            replace(portion.targets[place], diversity=weight) for place, weight in wanted.items()
+        ]
+        made = optimize(
+            network,
+            portion.layer,
+            targets,
+            settings,
+            seed,
+            lambda: advance(units),
+            magnitude,
+        )
+        runs += 1
+        following: dict[int, float] = {}
+        for place, result in zip(wanted, made, strict=True):
+            try:
+                following[place] = searches[place].send(result)
+            except StopIteration as end:
+                found[place] = end.value
+        wanted = following
+    advance((search.most_runs - runs) * settings.steps * units)
+    for place, target in enumerate(portion.targets):
+        says = (
+            f"weight {found[place].weight:g} of diversity"
+            if found[place].beats
+            else "does not beat the most extreme photograph even without diversity"
+        )
+        say(f"{target.unit_id}, {('min', 'max')[target.sign]}: {says}")
+    ends = [found[place].made for place in range(len(searches))]
+    if not settings.sort:
+        return ends
+    return [in_order(end, target.sign) for end, target in zip(ends, portion.targets, strict=True)]
 
 
 def _news(unit_id: str, made: list[Optimized], span: npt.NDArray[np.float32]) -> str:

@@ -104,11 +104,16 @@ class Synthesis(_Part):
         Order the images by measured activation, the most extreme first.
     precision : str
         Number format of the network's passes; "auto" is bfloat16 where the processor is faster
-        in it. Parameters, transforms, objectives and measurements are always 32-bit.
-    units_per_pass : int
-        Units of a layer that are optimised together.
+        in it, "tf32" 32-bit numbers that a GPU may multiply with fewer bits. Parameters,
+        transforms, objectives and measurements are always 32-bit.
+    float32_updates : int
+        First updates whose passes are 32-bit in any case: images near grey differ less than 16
+        bits resolve, and where a beginning leads is not made good later.
+    units_per_pass : int or "auto"
+        Units of a layer that are optimised together, at most; "auto" is one on a processor, and
+        on a GPU as many as its free memory has room for.
     compiled : bool
-        Compile the network for a GPU.
+        Compile the network for a GPU; without effect on processors.
     curve_every : int
         Updates between two recorded points of the curve.
     transforms : Transforms
@@ -137,8 +142,9 @@ class Synthesis(_Part):
     redirected_updates: int = Field(default=17, ge=0)
     flatness: Flatness | None = None
     sort: bool = False
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    units_per_pass: int = Field(default=1, ge=1)
+    precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = "auto"
+    float32_updates: int = Field(default=8, ge=0)
+    units_per_pass: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     compiled: bool = False
     curve_every: int = Field(default=8, ge=1)
     transforms: Transforms = Transforms()
@@ -201,6 +207,7 @@ class Synthesis(_Part):
             optimizer=self.optimizer,
             objective=self.objective,
             redirected_updates=self.redirected_updates,
+            float32_updates=self.float32_updates,
             total_variation=self.total_variation,
             l2=self.l2,
             crops=CropSettings(**self.crops.model_dump()) if self.crops else None,

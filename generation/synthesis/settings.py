@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,7 @@ class Settings:
     optimizer: str = "adam"
     objective: str = "channel"
     redirected_updates: int = 0
+    float32_updates: int = 8
     total_variation: float = 0.0
     l2: float = 0.0
     crops: CropSettings | None = None
@@ -60,11 +61,21 @@ class Settings:
     compiled: bool = False
     targets_per_pass: int | None = None
 
+    def at(self, step: int) -> Settings:
+        """Give the settings of one update: the first ones are in float32."""
+        if step >= self.float32_updates or self.precision not in ("bfloat16", "float16"):
+            return self
+        return replace(self, precision="float32", compiled=False)
+
     @property
     def curve_steps(self) -> list[int]:
         """Updates at which the activation is recorded: every so many, and the last."""
         steps = list(range(0, self.steps, self.curve_every))
         return steps if steps[-1] == self.steps - 1 else [*steps, self.steps - 1]
+
+
+def _nothing() -> npt.NDArray[np.float32]:
+    return np.zeros(0, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -82,12 +93,20 @@ class Optimized:
         after a stop.
     updates : int
         Made before the gradient was flat, or all.
+    diversity : float
+        Weight of diversity that they were made with, in units of activation.
+    objective_curve, similarity_curve : ndarray of float32, shape (C,)
+        What was maximised as a whole, and the similarity of the images within it (NaN where its
+        weight is 0: it is not computed then), as in `curve`.
     """
 
     images: npt.NDArray[np.uint8]
     activations: npt.NDArray[np.float32]
     curve: npt.NDArray[np.float32]
     updates: int = 0
+    diversity: float = 0.0
+    objective_curve: npt.NDArray[np.float32] = field(default_factory=_nothing)
+    similarity_curve: npt.NDArray[np.float32] = field(default_factory=_nothing)
 
 
 def rate(settings: Settings, step: int) -> float:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from generation.building.job import Facts
 from generation.building.progress_files import WorkFolder, key_of
 from generation.reporting.reporter import Reporter
 from generation.synthesis.maco import natural_magnitude
 from generation.synthesis.optimize import Target
-from generation.synthesis.portions import Made, Portion
+from generation.synthesis.portions import Made, Portion, steps_of_unit, weakest
 from generation.synthesis.recipe_settings import Synthesis
 from house.errors import UserError
 from stimuli import Unit
 
 STAGE = "synthetic images"
+# More do not make a GPU faster, and these are lost where a build is interrupted.
+_UNITS_OF_A_GPU = 32
 
 
 class Maker(Protocol):
@@ -34,17 +37,33 @@ class Maker(Protocol):
         ...
 
 
+class Synthesised(NamedTuple):
+    """What is known of all units' images, which lie in the work folder.
+
+    Attributes
+    ----------
+    keys : list of str
+        Each unit's key there.
+    means, weakest : ndarray of float32, shape (U, 2)
+        Activation by each unit's minimal and maximal images: mean, and by the least extreme one.
+    """
+
+    keys: list[str]
+    means: npt.NDArray[np.float32]
+    weakest: npt.NDArray[np.float32]
+
+
 def synthesise(
     synthesis: Synthesis,
     units: Sequence[Unit],
     spans: npt.NDArray[np.float32],
-    precision: str,
+    facts: Facts,
     determinants: dict[str, Any],
     work: WorkFolder,
     reporter: Reporter,
     make: Maker,
     photographs: Callable[[], Iterable[npt.NDArray[np.uint8]]] = list,
-) -> tuple[list[str], npt.NDArray[np.float32]]:
+) -> Synthesised:
     """Make all units' images that no earlier call has finished; each unit becomes one file.
 
     Parameters
@@ -54,8 +73,8 @@ def synthesise(
     units : sequence of Unit
     spans : ndarray of float32, shape (U, 2)
         Each unit's activation by its least and its most activating photograph.
-    precision : str
-        Number format of the network's passes.
+    facts : Facts
+        Where the numbers are computed.
     determinants : dict
         All else that decides the images.
     work : WorkFolder
@@ -65,37 +84,24 @@ def synthesise(
         Makes them.
     photographs : callable
         Gives some photographs (H, W, 3), for the spectrum that MACO takes from them.
-
-    Returns
-    -------
-    keys : list of str
-        Each unit's key in the work folder.
-    means : ndarray of float32, shape (U, 2)
-        Mean activation by each unit's minimal and maximal images.
     """
-    settings = synthesis.settings(precision)
-    passes = _group(units, synthesis.units_per_pass)
+    settings = synthesis.settings(facts.precision)
+    steps = steps_of_unit(synthesis)
+    if synthesis.compiled and facts.device != "cuda":
+        reporter.say("note: compiled = true is for GPUs; nothing is compiled here")
     weights = [_diversity(synthesis, span) for span in spans]
-    keys = [""] * len(units)
-    for rows in passes:
-        members = [units[row].unit_id for row in rows]
-        # A pass is made again as a whole: what is computed together decides the last bits.
-        for row in rows:
-            keys[row] = key_of(
-                {
-                    **determinants,
-                    "unit": units[row].unit_id,
-                    "pass": members,
-                    "diversity": [weights[member] for member in rows],
-                }
-            )
+    keys = [
+        key_of({**determinants, "unit": unit.unit_id, "diversity": weight})
+        for unit, weight in zip(units, weights, strict=True)
+    ]
     means = np.full((len(units), 2), np.nan, dtype=np.float32)
+    least = means.copy()
     for row, unit in enumerate(units):
         if (activations := work.activations(unit.unit_id, keys[row])) is not None:
-            means[row] = activations.mean(axis=1)
-    open_passes = [rows for rows in passes if not np.isfinite(means[rows]).all()]
-    finished = len(passes) - len(open_passes)
-    advance = reporter.stage(STAGE, len(passes) * settings.steps, finished * settings.steps)
+            means[row], least[row] = activations.mean(axis=1), weakest(activations)
+    open_rows = [row for row in range(len(units)) if not np.isfinite(means[row]).all()]
+    finished = len(units) - len(open_rows)
+    advance = reporter.stage(STAGE, len(units) * steps, finished * steps)
     work.claim(keys)
     if foreign := work.foreign(keys):
         reporter.say(
@@ -103,15 +109,19 @@ def synthesise(
             "photographs or another version of this program; they are not used"
         )
     if finished:
-        kept = sum(len(rows) for rows in passes) - sum(len(rows) for rows in open_passes)
-        reporter.say(f"{kept} of {len(units)} units were finished earlier")
+        reporter.say(f"{finished} of {len(units)} units were finished earlier")
     magnitude = None
-    if open_passes and settings.parametrization == "maco":
+    if open_rows and settings.parametrization == "maco":
         magnitude = natural_magnitude(photographs(), settings.canvas)
-    portions = (_portion(synthesis, units, rows, weights, keys, spans) for rows in open_passes)
+    size = _units_at_once(synthesis, facts, len(open_rows))
+    portions = (
+        _portion(synthesis, units, rows, weights, keys, spans)
+        for rows in group([unit.layer for unit in units], open_rows, size)
+    )
     for made in make(portions, magnitude, advance, reporter.say):
-        means[list(made.rows)] = made.means
-    return keys, means
+        rows = list(made.rows)
+        means[rows], least[rows] = made.means, made.weakest
+    return Synthesised(keys, means, least)
 
 
 def _portion(
@@ -149,27 +159,46 @@ def _direction(synthesis: Synthesis, unit: Unit) -> tuple[tuple[int, float], ...
 
 
 def cost_of_step(synthesis: Synthesis) -> float:
-    """Guess what a step of a pass costs, in passes of one photograph forward."""
-    images = 2 * synthesis.images_per_sign * synthesis.units_per_pass
+    """Guess what a step of a unit costs, in passes of one photograph forward."""
     # Forward, and about twice that backward.
-    return 3.0 * images
+    return 3.0 * 2 * synthesis.images_per_sign
 
 
-def _group(units: Sequence[Unit], size: int) -> list[list[int]]:
-    """Rows of units that are optimised together: neighbours of one layer, `size` at most."""
-    passes: list[list[int]] = []
-    for row, unit in enumerate(units):
-        last = passes[-1] if passes else []
-        if last and units[last[0]].layer == unit.layer and len(last) < size:
-            last.append(row)
-        else:
-            passes.append([row])
-    return passes
+def _units_at_once(synthesis: Synthesis, facts: Facts, units: int) -> int:
+    """Give the number of units of a layer that are made, and kept, together."""
+    if synthesis.units_per_pass != "auto":
+        return synthesis.units_per_pass
+    if facts.device != "cuda":
+        return 1
+    # Every GPU gets its part.
+    return max(1, min(_UNITS_OF_A_GPU, -(-units // facts.workers)))
 
 
-def count_passes(units: Sequence[Unit], size: int) -> int:
-    """Give the number of passes of so many units at most."""
-    return len(_group(units, size))
+def group(layers: Sequence[str], rows: Sequence[int], size: int) -> list[list[int]]:
+    """Divide units into portions of one layer each.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        Each unit's, of all units.
+    rows : sequence of int
+        The units to be divided; where else in the bank others of the layer stand does not matter.
+    size : int
+        Units of a portion, at most; those of a layer are as alike in size as can be.
+
+    Returns
+    -------
+    list of list of int
+        Layers in the order of their first unit.
+    """
+    of_layer: dict[str, list[int]] = {}
+    for row in rows:
+        of_layer.setdefault(layers[row], []).append(row)
+    return [
+        [int(row) for row in part]
+        for members in of_layer.values()
+        for part in np.array_split(members, -(-len(members) // size))
+    ]
 
 
 def _diversity(synthesis: Synthesis, span: npt.NDArray[np.float32]) -> float:

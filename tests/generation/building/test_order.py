@@ -223,7 +223,7 @@ def test_units_of_a_layer_in_one_pass(recipe_file: Path, tmp_path: Path) -> None
     text = recipe_file.read_text(encoding="utf-8")
     recipe_file.write_text(text.replace("[synthesis]", "[synthesis]\nunits_per_pass = 2"))
     together, reporter = make(recipe_file, tmp_path / "together.h5")
-    assert reporter.done["synthetic images"][1] == 2 * 6
+    assert reporter.done["synthetic images"] == (3 * 6, 3 * 6)
     with StimulusBank(alone.path) as one, StimulusBank(together.path) as other:
         for unit in one.units:
             for sign in SIGNS:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from generation.building.order import build
+from generation.building.scheduling import Here
 from generation.cluster.engine import ClusterSettings
 from generation.cluster.parts import OnCluster
 from generation.recipe import load_recipe
@@ -36,6 +37,11 @@ def cluster(folder: Path) -> Iterator[OnCluster]:
 def _there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
+
+
+def test_a_cluster_says_how_many_work_at_a_time(cluster: OnCluster) -> None:
+    assert cluster.facts("float32").workers == 2
+    assert Here().facts("float32").workers == 1
 
 
 def test_a_cluster_makes_the_very_bank_that_one_process_makes(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -59,15 +61,35 @@ def test_features_and_gradients(network: Network, precision: str, share: float) 
         assert (plain - fast).norm() < share * plain.norm()
 
 
-def test_compiled_code_gives_the_same(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled: list[object] = []
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Let torch compile in earnest, but run what it has found as it is; gives every graph."""
+    found: list[object] = []
 
-    def compile_(function: object, **_: object) -> object:
-        compiled.append(function)
-        return function
+    def keep(graph: Any, _: object) -> Any:
+        found.append(graph)
+        return graph.forward
 
-    monkeypatch.setattr(torch, "compile", compile_)
-    lean = LeanNetwork(network, "fire2", "float32", compiled=True)
-    x = torch.rand(1, 3, 48, 48)
-    torch.testing.assert_close(lean(x), lean.eager(x))
-    assert len(compiled) == 1
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, **more: compile_(f, backend=keep, **more))
+    # As on a GPU, for which there are no kernels of our own.
+    monkeypatch.setattr("generation.networks.architectures.pooling.suits", lambda x: False)
+    for replaced in ("_strided", "worthwhile"):
+        monkeypatch.setattr(f"generation.synthesis.lean_network.{replaced}", lambda part: False)
+    return found
+
+
+def test_every_layer_is_compiled_for_every_shape(network: Network, graphs: list[object]) -> None:
+    """Five scales in each of three layers are more than the eight that torch compiles by itself."""
+    for number, layer in enumerate(("fire2", "fire3", "fire4")):
+        lean = LeanNetwork(network, layer, "float32", compiled=True)
+        for again in (False, True):
+            for place, size in enumerate((44, 46, 48, 50, 52), start=1):
+                x = torch.rand(1, 3, size, size, requires_grad=True)
+                found = []
+                for features in (lean(x), lean.eager(x)):
+                    (gradient,) = torch.autograd.grad(features[:, 5].mean(), x)
+                    found.append((features, gradient))
+                for compiled, eager in zip(*found, strict=True):
+                    torch.testing.assert_close(compiled, eager)
+                assert len(graphs) == 5 * number + (5 if again else place)

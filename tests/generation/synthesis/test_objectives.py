@@ -56,11 +56,27 @@ def test_each_group_has_its_own_channel() -> None:
 def test_minimisation_negates_only_the_channel() -> None:
     features = torch.rand(1, 3, 5, 4, 4)
     channel, weight = torch.tensor([2]), torch.tensor([0.7])
-    up, mean_up = objective(features, channel, torch.tensor([1.0]), weight)
-    down, mean_down = objective(features, channel, torch.tensor([-1.0]), weight)
+    up, mean_up, found = objective(features, channel, torch.tensor([1.0]), weight)
+    down, mean_down, _ = objective(features, channel, torch.tensor([-1.0]), weight)
     torch.testing.assert_close(mean_up, mean_down)
     torch.testing.assert_close(up - mean_up, down + mean_down)
     torch.testing.assert_close(mean_up - up, 0.7 * similarity(features))
+    torch.testing.assert_close(found, similarity(features))
+
+
+def test_activation_is_a_mean_so_that_diversity_weighs_the_same_for_any_number_of_images() -> None:
+    """The published objective averages over images, and so does its diversity term."""
+    features = torch.rand(2, 3, 5, 4, 4)
+    channels, signs = torch.tensor([2, 4]), torch.tensor([1.0, -1.0])
+    weights = torch.tensor([0.0, 0.7])
+    value, activation, alike = objective(features, channels, signs, weights)
+    for group, channel in enumerate(channels):
+        mean = float(np.mean([image[channel].mean() for image in features[group]]))
+        np.testing.assert_allclose(activation[group], mean, rtol=1e-6)
+        expected = signs[group] * mean - weights[group] * autograd_similarity(features)[group]
+        np.testing.assert_allclose(value[group], expected, rtol=1e-5)
+    assert torch.isnan(alike[0])
+    np.testing.assert_allclose(alike[1], autograd_similarity(features)[1], rtol=1e-5)
 
 
 def autograd_similarity(features: torch.Tensor) -> torch.Tensor:

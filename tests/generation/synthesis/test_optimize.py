@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from generation.networks.network import Network
+from generation.networks.network import Network, load_network
 from generation.synthesis.flatness import FlatnessSettings
 from generation.synthesis.lean_network import LeanNetwork
 from generation.synthesis.maco import CropSettings, natural_magnitude
@@ -92,6 +92,7 @@ def test_many_targets_in_one_pass_differ_by_rounding_alone(network: Network) -> 
 def test_running_out_of_memory_halves_the_batch_and_goes_on(
     network: Network, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
+    tight_one = load_network("squeezenet1_1")
     seen: list[int] = []
     original = LeanNetwork.__call__
 
@@ -103,8 +104,12 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(
 
     monkeypatch.setattr(LeanNetwork, "__call__", tight)
     joint = dataclasses.replace(SETTINGS, targets_per_pass=4)
-    made = optimize(network, "fire3", [*OTHER, *PAIR], joint, seed=1)
+    made = optimize(tight_one, "fire3", [*OTHER, *PAIR], joint, seed=1)
     assert seen[:8] == [8, 8, 8, 8, 4, 4, 4, 4]
+    # What was found is not found again by the next.
+    seen.clear()
+    optimize(tight_one, "fire3", [*OTHER, *PAIR], joint, seed=2)
+    assert set(seen) == {4}
     plain = optimize(network, "fire3", [*OTHER, *PAIR], SETTINGS, seed=1)
     for one, other in zip(made, plain, strict=True):
         difference = np.abs(one.images.astype(int) - other.images)
@@ -214,6 +219,26 @@ def test_reduced_precision_reaches_much_the_same(network: Network) -> None:
         assert abs(a.activations.mean() - b.activations.mean()) < 0.1 * span
 
 
+def test_first_updates_are_in_float32_whatever_the_precision(network: Network) -> None:
+    target = PAIR[:1]
+
+    def made(precision: str, exact: int) -> tuple[bytes, bytes]:
+        settings = dataclasses.replace(
+            SETTINGS, precision=precision, steps=3, curve_every=1, float32_updates=exact
+        )
+        (found,) = optimize(network, "fire3", target, settings, seed=1)
+        return found.curve[:2].tobytes(), found.images.tobytes()
+
+    plain = made("float32", 0)
+    assert made("float32", 2) == plain
+    assert made("bfloat16", 3) == plain
+    # The curve's values are those before an update.
+    early, images = made("bfloat16", 2)
+    assert early == plain[0]
+    assert images != plain[1]
+    assert made("bfloat16", 0)[0] != plain[0]
+
+
 def test_pixels_are_cut_to_integers_and_the_border_is_cropped() -> None:
     image = torch.full((1, 3, 8, 8), 0.9999)
     image[..., 0, :] = 0.0
@@ -240,3 +265,6 @@ def test_learning_rate_schedules() -> None:
 def test_precision_is_resolved_once() -> None:
     assert resolve_precision("float32", torch.device("cpu")) == "float32"
     assert resolve_precision("auto", torch.device("cpu")) in ("float32", "bfloat16")
+    # A format of GPUs alone.
+    assert resolve_precision("tf32", torch.device("cuda")) == "tf32"
+    assert resolve_precision("tf32", torch.device("cpu")) == "float32"

@@ -30,6 +30,7 @@ def test_the_published_figures() -> None:
     )  # fmt: skip
     assert (found.redirected_updates, found.total_variation, found.l2) == (17, 0, 0)
     assert (found.flatness, found.search, found.crops) == (None, None, None)
+    assert found.precision == "float32"
     transforms = found.transforms
     assert (transforms.jitter_before, transforms.jitter_after) == (16, 8)
     assert transforms.scales == (1, 0.975, 1.025, 0.95, 1.05)
@@ -39,7 +40,8 @@ def test_the_published_figures() -> None:
 def test_lucids_own_figures() -> None:
     """Defaults of lucid's `render_vis`, its image parameter and its standard transforms."""
     found = Synthesis.model_validate({"preset": "lucid"})
-    assert (found.canvas, found.crop, found.steps, found.learning_rate) == (128, 0, 512, 0.05)
+    # Updates 0 to 512: `render_vis` runs ``range(max(thresholds) + 1)``, as for the paper's 2,561.
+    assert (found.canvas, found.crop, found.steps, found.learning_rate) == (128, 0, 513, 0.05)
     assert (found.diversity, found.sd, found.redirected_updates) == (0, 0.01, 17)
     transforms = found.transforms
     assert (transforms.pad, transforms.jitter_before, transforms.jitter_after) == (12, 8, 4)
