@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import house.quiet_interrupt  # noqa: F401  # isort: skip
 import contextlib
 import os
 from pathlib import Path

@@ -23,6 +23,8 @@ class Overrides:
         Another network, and its weights.
     dataset : str
         Where the photographs lie.
+    dataset_root : str
+        The folder that its links and listed paths may lead into.
     steps, images_per_sign, seed : int
         As in the recipe.
     units : int
@@ -38,6 +40,7 @@ class Overrides:
     network: str | None = None
     weights: str | None = None
     dataset: str | None = None
+    dataset_root: str | None = None
     steps: int | None = None
     units: int | None = None
     images_per_sign: int | None = None
@@ -82,6 +85,7 @@ def override(data: dict[str, Any], changes: Overrides) -> dict[str, Any]:
     _set_network(data, changes)
     for table, key, value in (
         ("natural", "photographs", changes.dataset),
+        ("natural", "root", changes.dataset_root),
         ("synthesis", "steps", changes.steps),
         ("synthesis", "images_per_sign", changes.images_per_sign),
     ):
@@ -115,6 +119,11 @@ def _set_network(data: dict[str, Any], changes: Overrides) -> None:
         table["accuracy_folder"] = changes.verify_accuracy
     if changes.expected_top1 is not None:
         table["expected_top1"] = changes.expected_top1
+        if "accuracy_folder" not in table:
+            raise UserError(
+                "--expected-top1 says nothing without photographs to measure it by",
+                remedy="Name a folder of them with --verify-accuracy.",
+            )
     if table != {"name": given} or isinstance(given, dict):
         data["network"] = table["name"] if len(table) == 1 else table
 

@@ -44,6 +44,30 @@ def fsync_file(path: Path) -> None:
         raise _readable(error, Path(path)) from error
 
 
+def write_at(path: Path, offset: int, data: bytes) -> None:
+    """Write `data` at a place of a file, created when absent, and wait until the disk has it.
+
+    What stands before and after is kept; the file's folder must exist. For tables that grow:
+    what counts of them is to be noted elsewhere, once this has come back.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written to or the disk is full.
+    """
+    path = Path(path)
+    try:
+        # Neither mode "r+b" nor "xb" does both; "ab" cannot write in the middle.
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        with os.fdopen(handle, "r+b") as file:
+            file.seek(offset)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _readable(error, path) from error
+
+
 @contextlib.contextmanager
 def atomic_writer(
     path: Path, mode: int = 0o644, *, durable: bool = True, parents: bool = True

@@ -20,7 +20,7 @@ from generation.arguments import (
     VerboseOption,
     WorkersOption,
 )
-from house.cli import console
+from house.cli import console, messages
 from house.places import banks_directory
 
 _CHANGES = "Changes of the recipe"
@@ -59,6 +59,16 @@ def build(
             help="Photographs: a folder, a listing or shards.",
             metavar="PATH",
             show_default="the recipe's",
+            rich_help_panel=_CHANGES,
+        ),
+    ] = None,
+    dataset_root: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder that links of the dataset's folder may lead into, and that the paths of "
+            "a listing are relative to.",
+            metavar="PATH",
+            show_default="that of the dataset",
             rich_help_panel=_CHANGES,
         ),
     ] = None,
@@ -153,6 +163,7 @@ def build(
         network=network,
         weights=str(weights) if weights else None,
         dataset=dataset,
+        dataset_root=dataset_root,
         steps=steps,
         units=units,
         images_per_sign=images_per_sign,
@@ -169,16 +180,20 @@ def build(
             cluster, threads, workers, task_gpus, task_memory, patience, reporter.say
         ) as scheduler,
     ):
-        made = build_bank(
-            model,
-            spec,
-            text,
-            path,
-            reporter,
-            replace=force,
-            workers=workers,
-            scheduler=scheduler,
-        )
+        try:
+            made = build_bank(
+                model,
+                spec,
+                text,
+                path,
+                reporter,
+                replace=force,
+                workers=workers,
+                scheduler=scheduler,
+            )
+        except KeyboardInterrupt:
+            messages.print("Give the same command again, and it goes on where it stopped.")
+            raise
     if not made.fresh:
         console.print("The bank is there already, made from this very recipe.")
     console.print(f"bank: {escape(str(path))}")

@@ -60,6 +60,8 @@ class Job:
         All about the network that decides an activation.
     photographs : dict
         All that is known beforehand of the photographs and what is done with them.
+    credits : str
+        Checksum of what the bank says of their classes, licences and authors.
     """
 
     recipe: Recipe
@@ -67,11 +69,12 @@ class Job:
     facts: Facts
     network: dict[str, Any]
     photographs: dict[str, Any]
+    credits: str = ""
 
     @property
     def work(self) -> WorkFolder:
         """The folder of finished parts."""
-        return WorkFolder(self.bank)
+        return WorkFolder(self.bank, build=self.build_key)
 
     @property
     def build_key(self) -> str:
@@ -81,6 +84,7 @@ class Job:
             {
                 **self._base(),
                 **self.photographs,
+                "credits": self.credits,
                 "precision": self.facts.precision,
                 "recipe": recipe,
             }
@@ -128,4 +132,4 @@ def plan_job(
         "contents": identity.contents.hex() if identity.contents else None,
         "natural": recipe.natural.determinants(),
     }
-    return Job(recipe, bank, facts, spec.determinants(), photographs)
+    return Job(recipe, bank, facts, spec.determinants(), photographs, identity.credits_sha256)

@@ -56,8 +56,10 @@ def provenance(
         "photographs_listing_sha256": identity.listing_sha256,
         "photographs_listed": len(pool),
         "photographs_unreadable": [
-            printable(pool.source.name(index)) for index in sorted(pool.unreadable)
+            printable(pool.source.name(index))
+            for index in sorted(pool.unreadable.keys() - pool.too_small)
         ],
+        "photographs_too_small": len(pool.too_small),
         "decoding": _decoding_notes(recipe),
         "assignment": recipe.natural.assignment,
         "query_percentile": recipe.natural.query_percentile,

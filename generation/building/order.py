@@ -13,17 +13,17 @@ import numpy.typing as npt
 import torch
 
 from generation.building import assembly as bank_assembly
-from generation.building.job import plan_job
+from generation.building.existing import check_place, find_existing
+from generation.building.job import Job, plan_job
 from generation.building.lock import sole_builder
-from generation.building.notes import SHARES, provenance
-from generation.building.progress_files import WorkFolder
+from generation.building.notes import provenance
 from generation.building.scheduling import Here, Scheduler
 from generation.natural import stage as exemplar_stage
 from generation.natural.checkpoints import RecordingFiles
 from generation.natural.decode_ahead import available_cores
 from generation.natural.photographs import Identity, Pool, identify, open_pool
 from generation.natural.stage import Exemplars, find_exemplars
-from generation.networks.accuracy import Accuracy, check_network
+from generation.networks.accuracy import Accuracy, check_network, check_weights
 from generation.networks.network import NetworkSpec, with_weights
 from generation.networks.trial_run import TrialRun
 from generation.recipe import Recipe
@@ -33,7 +33,8 @@ from generation.synthesis.portions import steps_of_unit
 from generation.synthesis.stage import synthesise
 from generation.units.recipe_units import select
 from house.errors import UserError
-from stimuli import StimulusBank, Unit, verify_bank
+from house.stopping import stops_like_an_interrupt
+from stimuli import Unit, verify_bank
 
 _CHECKING = "checking the network"
 # Photographs with labels among the embedded ones, about: what the check costs.
@@ -99,11 +100,13 @@ def build(
         by the next call.
     """
     started = time.monotonic()
+    check_place(out, replace)
     # Numbers too small for the normal format slow a processor down a hundredfold.
     torch.set_flush_denormal(True)
     scheduler = Here() if scheduler is None else scheduler
     facts = scheduler.facts(recipe.synthesis.precision)
     spec = with_weights(spec)
+    check_weights(spec)
     selection = select(recipe, spec)
     units = selection.units
     if workers is None:
@@ -112,13 +115,17 @@ def build(
     identity = identify(pool.source)
     job = plan_job(recipe, spec, out, facts, identity)
     work = job.work
-    if (found := _existing(out, job.build_key, replace)) is not None:
-        _tidy(out, work)
-        return found
-    with sole_builder(out, work.path):
-        pictures = bank_assembly.bank_bytes(recipe, len(units), 0)
-        left = 2 * pictures - work.size()
-        bank_assembly.check_space(out.parent, max(left, 0), "the bank and the work on it")
+    if (found := find_existing(out, job.build_key, replace)) is not None:
+        _tidy(out, job, reporter)
+        return Built(out, found.content_sha256, False, *found.beating)
+    with stops_like_an_interrupt(), sole_builder(out, work.path):
+        _check_space(job, len(units), 0)
+        most = bank_assembly.may_show(recipe, len(units), len(pool))
+        try:
+            _check_space(job, len(units), most)
+        except UserError as error:
+            # How many photographs are shown twice is known once they are recorded.
+            reporter.say(f"note: with {most} photographs, the most that may be shown, {error}")
         _announce(recipe, units, pool, reporter)
         if selection.named_for:
             reporter.say(f"note: {selection.describe(spec.name)}")
@@ -126,6 +133,12 @@ def build(
         scheduler.check(TrialRun.of(recipe.synthesis, units, facts.precision))
         accuracy = _check(scheduler, spec, reporter)
         files = RecordingFiles(work.path, job.recording_key(units))
+        if threads := work.claim([files.key], facts.threads):
+            reporter.say(
+                f"note: earlier calls computed with {threads} threads, this one does with "
+                f"{facts.threads}: activations may differ in their last bits from those of a bank "
+                "made with one number of threads"
+            )
         if files.foreign():
             reporter.say(
                 f"note: what {work.path.name} holds of photographs was recorded for another "
@@ -143,6 +156,7 @@ def build(
             scheduler.record,
         )
         _check_unchanged(identity, exemplars, pool)
+        _check_space(job, len(units), len(exemplars.shown))
         made = synthesise(
             recipe.synthesis,
             units,
@@ -167,13 +181,24 @@ def build(
             beating,
             time.monotonic() - started,
         )
-        total = len(units) + len(np.unique(exemplars.indices))
+        total = len(units) + len(exemplars.shown)
         advance = reporter.stage(bank_assembly.STAGE, total)
         bank_assembly.assemble(
-            recipe, recipe_text, units, pool, exemplars, work, made.keys, notes, out, advance
+            recipe,
+            recipe_text,
+            units,
+            pool,
+            exemplars,
+            work,
+            made.keys,
+            notes,
+            out,
+            advance,
+            reporter.say,
+            files.checkpoint.name,
         )
         content_sha256 = _verify(out, reporter)
-    work.remove()
+        _clear(job, reporter)
     return Built(out, content_sha256, True, *beating)
 
 
@@ -185,34 +210,29 @@ def _some(pool: Pool) -> Iterator[npt.NDArray[np.uint8]]:
             yield pool.image(index)[0]
 
 
-def _existing(out: Path, build_key: str, replace: bool) -> Built | None:
-    if not out.exists():
-        return None
-    try:
-        with StimulusBank(out) as bank:
-            if bank.provenance.get("build_key") == build_key:
-                whole = bank.compute_content_sha256() == bank.content_sha256
-                if whole:
-                    shares = [float(bank.provenance[name]) for name in SHARES]
-                    return Built(out, bank.content_sha256, False, *shares)
-    except UserError:
-        if not replace:
-            raise
-    if replace:
-        return None
-    raise UserError(
-        "there is a bank already, made from another recipe, other photographs or other software",
-        where=str(out),
-        remedy="Choose another --out, or replace it with --force.",
-    )
-
-
-def _tidy(out: Path, work: WorkFolder) -> None:
-    """Remove the work folder of a build that was killed after its bank was whole."""
+def _tidy(out: Path, job: Job, reporter: Reporter) -> None:
+    """Remove the work of a build that was killed after its bank was whole."""
     # Another process that builds something else in this place keeps its own.
-    if work.path.exists():
-        with contextlib.suppress(UserError), sole_builder(out, work.path):
-            work.remove()
+    if job.work.path.exists():
+        with contextlib.suppress(UserError), sole_builder(out, job.work.path):
+            _clear(job, reporter)
+
+
+def _clear(job: Job, reporter: Reporter) -> None:
+    if left := job.work.remove():
+        reporter.say(
+            f"note: {left} files of other builds are kept in {job.work.path}; delete the folder "
+            "where nobody goes on with them"
+        )
+
+
+def _check_space(job: Job, units: int, photographs: int) -> None:
+    """Stop where the bank, and the work on it, do not fit on the disk."""
+    synthetic = bank_assembly.bank_bytes(job.recipe, units, 0)
+    # Synthetic images once in the work folder, once in the bank.
+    left = max(2 * synthetic - job.work.size(), synthetic)
+    left += bank_assembly.bank_bytes(job.recipe, 0, photographs)
+    bank_assembly.check_space(job.bank.parent, left, "the bank and the work on it")
 
 
 def _announce(recipe: Recipe, units: tuple[Unit, ...], pool: Pool, reporter: Reporter) -> None:
@@ -227,7 +247,7 @@ def _announce(recipe: Recipe, units: tuple[Unit, ...], pool: Pool, reporter: Rep
             # Decoding once more, or reading back; how many are shown is not known yet.
             (
                 bank_assembly.STAGE,
-                len(units) + min(len(pool), 2 * len(units) * recipe.natural.ranks),
+                len(units) + bank_assembly.may_show(recipe, len(units), len(pool)),
                 0.3,
             ),
         ]

@@ -1,11 +1,14 @@
-"""Work in progress: one file a finished unit, beside the bank, so that a build can go on."""
+"""Work in progress: one file a finished unit, beside the bank, so that a build can go on.
+
+Builds of several recipes may leave work in one folder. Every file's name holds the key of what
+decides it, and each build notes the keys that it uses: what it clears away in the end is its own.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import shutil
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
@@ -18,6 +21,9 @@ from generation.synthesis.optimize import Optimized
 from house.files import atomic_writer
 
 _UNIT = re.compile(r"(?!recording-|shard-).+-([0-9a-f]{16})\.npz")
+# Any file that a key decides: a unit's, or one of a recording.
+_KEYED = re.compile(r".+-([0-9a-f]{16})(?:-\d+-\d+)?\.(?:npz|npy|bin)")
+CLAIM = re.compile(r"build-[0-9a-f]{16}\.json")
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
@@ -42,11 +48,14 @@ class WorkFolder:
         The bank that is being built.
     parents : bool
         Whether to create the folder when absent; see `house.files.atomic_writer`.
+    build : str
+        Checksum of all that decides the bank: whose work it is.
     """
 
-    def __init__(self, bank: Path, *, parents: bool = True) -> None:
+    def __init__(self, bank: Path, *, parents: bool = True, build: str = "") -> None:
         self.path = bank.with_name(f"{bank.name}.work")
         self._parents = parents
+        self._claim = self.path / f"build-{build[:16]}.json"
 
     def load(self, unit_id: str, key: str) -> list[Optimized] | None:
         """Give a unit's images (min, max) if they were finished under the same key."""
@@ -113,13 +122,72 @@ class WorkFolder:
             if (found := _UNIT.fullmatch(path.name))
         )
 
-    def size(self) -> int:
-        """Give the bytes that finished units take already."""
-        return sum(path.stat().st_size for path in self.path.glob("*.npz"))
+    def claim(self, keys: Collection[str], threads: int | None = None) -> int | None:
+        """Note that this build uses the files of such keys, besides those that it noted before.
 
-    def remove(self) -> None:
-        """Delete the folder with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        Parameters
+        ----------
+        keys : collection of str
+            Of units, or of the recording.
+        threads : int, optional
+            With how many this call computes.
+
+        Returns
+        -------
+        int or None
+            With how many an earlier call did, where it was another number.
+        """
+        earlier = _claimed(self._claim)
+        before = earlier["threads"]
+        ours = sorted({*earlier["keys"], *(key[:16] for key in keys)})
+        # The lock lies there already: where the folder lacks, its disk is away.
+        with atomic_writer(self._claim, parents=False) as temporary:
+            temporary.write_text(json.dumps({"keys": ours, "threads": threads or before}))
+        return before if threads and before and before != threads else None
+
+    def size(self) -> int:
+        """Give the bytes that this build's files take already."""
+        ours = set(_claimed(self._claim)["keys"])
+        return sum(path.stat().st_size for path, key in self._keyed() if key in ours)
+
+    def remove(self) -> int:
+        """Delete what only this build uses, and the folder where nothing else is in it.
+
+        Returns
+        -------
+        int
+            How many files of other builds are left.
+        """
+        others = {
+            key for path in self._claims() if path != self._claim for key in _claimed(path)["keys"]
+        }
+        ours = set(_claimed(self._claim)["keys"]) - others
+        left = 0
+        for path, key in self._keyed():
+            if key in ours:
+                path.unlink(missing_ok=True)
+            else:
+                left += 1
+        self._claim.unlink(missing_ok=True)
+        return left
+
+    def _keyed(self) -> list[tuple[Path, str]]:
+        if not self.path.is_dir():
+            return []
+        matches = ((path, _KEYED.fullmatch(path.name)) for path in self.path.iterdir())
+        return [(path, match.group(1)) for path, match in matches if match]
+
+    def _claims(self) -> list[Path]:
+        return [path for path in self.path.glob("build-*.json") if CLAIM.fullmatch(path.name)]
 
     def _file(self, unit_id: str, key: str) -> Path:
         return self.path / f"{unit_id.replace(':', '_')}-{key[:16]}.npz"
+
+
+def _claimed(path: Path) -> dict[str, Any]:
+    """Read which keys a build uses; none where that is not known."""
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+        return {"keys": [str(key) for key in notes["keys"]], "threads": notes["threads"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"keys": [], "threads": None}

@@ -12,9 +12,10 @@ import torch
 
 from generation.building.job import Facts, Job
 from generation.natural.checkpoints import RecordingFiles
-from generation.natural.exemplars import Recording, record
+from generation.natural.exemplars import record
 from generation.natural.photographs import Pool
 from generation.natural.stage import Wanted
+from generation.natural.unfinished import Recording
 from generation.networks.accuracy import Accuracy
 from generation.networks.network import Network, NetworkSpec, load_network
 from generation.synthesis.optimize import resolve_precision

@@ -19,11 +19,11 @@ from generation.cluster.flow import Task, flow
 from generation.cluster.shared_folder import SharedFolder
 from generation.cluster.tasks import Bench
 from generation.natural.checkpoints import RecordingFiles
-from generation.natural.exemplars import Recording, Unfinished
 from generation.natural.photographs import Pool
 from generation.natural.shard_plan import MergeTree, Span, divide, gaps, shard_length, tile
 from generation.natural.source_part import part_of
 from generation.natural.stage import Wanted
+from generation.natural.unfinished import Recording, Unfinished
 from generation.networks.accuracy import Accuracy
 from generation.networks.network import Network, NetworkSpec
 from generation.synthesis.portions import Made, Portion, steps_of_unit

@@ -17,11 +17,13 @@ import numpy.typing as npt
 
 from generation.natural.extremes import RunningExtremes
 from generation.natural.shard_plan import tile
-from generation.natural.shards import ShardFiles
+from generation.natural.shards import CHECKSUM, ShardFiles
 from house.errors import UserError
-from house.files import atomic_writer
+from house.files import atomic_writer, write_at
 
-_RECORDING = re.compile(r"(?:recording|values|shard)-([0-9a-f]{16})(?:-\d+-\d+)?\.np[yz]")
+_RECORDING = re.compile(
+    r"(?:recording|values|checksums|shard)-([0-9a-f]{16})(?:-\d+-\d+)?\.(?:np[yz]|bin)"
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Progress:
 
 
 class RecordingFiles:
-    """A recording's files in the work folder: one checkpoint, and all values where wanted.
+    """A recording's files in the work folder: a checkpoint, files' checksums, values where wanted.
 
     Shards lie beside them where several workers record, or did so in an earlier call.
 
@@ -65,6 +67,7 @@ class RecordingFiles:
         self.key = key
         self._folder = folder
         self._checkpoint = folder / f"recording-{key[:16]}.npz"
+        self._checksums = folder / f"checksums-{key[:16]}.bin"
         self._values = folder / f"values-{key[:16]}.npy"
         self.shards = ShardFiles(folder, key)
 
@@ -73,10 +76,15 @@ class RecordingFiles:
         found = (_RECORDING.fullmatch(path.name) for path in self._folder.iterdir())
         return sum(match.group(1) != self.key[:16] for match in found if match)
 
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint's file: without it the recording begins anew."""
+        return self._checkpoint
+
     def done(self) -> int:
         """Give the number of photographs that an earlier call has seen."""
         found = self._read()
-        done = 0 if found is None else found[0].done
+        done = 0 if found is None or self.checksums(found[0].done) is None else found[0].done
         later = tile(self.shards.found(), done, sys.maxsize)
         return done + sum(span.last - span.first for span in later)
 
@@ -93,6 +101,16 @@ class RecordingFiles:
             return None
         return progress
 
+    def checksums(self, done: int) -> npt.NDArray[np.uint8] | None:
+        """Give the SHA-256 of the first `done` files, uint8 (done, 32), if they are there."""
+        size = done * CHECKSUM
+        try:
+            with self._checksums.open("rb") as file:
+                data = file.read(size)
+        except OSError:
+            return None
+        return np.frombuffer(data, np.uint8).reshape(done, CHECKSUM) if len(data) == size else None
+
     def _read(self) -> tuple[Progress, dict[str, npt.NDArray[Any]]] | None:
         try:
             with np.load(self._checkpoint, allow_pickle=False) as file:
@@ -107,8 +125,24 @@ class RecordingFiles:
             return None
         return progress, arrays
 
-    def save(self, extremes: Mapping[str, RunningExtremes], progress: Progress) -> None:
-        """Replace the checkpoint, whole or not at all."""
+    def save(
+        self,
+        extremes: Mapping[str, RunningExtremes],
+        progress: Progress,
+        checksums: npt.NDArray[np.uint8],
+        first: int,
+    ) -> None:
+        """Replace the checkpoint, whole or not at all.
+
+        Parameters
+        ----------
+        extremes, progress
+        checksums : ndarray of uint8, shape (progress.done - first, 32)
+            SHA-256 of the files from `first` on. The earlier ones were kept by earlier calls.
+        first : int
+        """
+        # Before the checkpoint that counts them.
+        write_at(self._checksums, first * CHECKSUM, checksums.tobytes())
         notes = {
             "key": self.key,
             "done": progress.done,

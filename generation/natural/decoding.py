@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 # What Pillow raises for files that are no image, damaged, or suspiciously large.
 UNDECODABLE = (
@@ -27,6 +27,8 @@ UNDECODABLE = (
     Image.DecompressionBombError,
 )
 
+# How reasons begin that leave a picture out because of its size, not because it is damaged.
+TOO_SMALL = "too small"
 # A picture that is many times longer than wide would be resized to gigabytes for its centre.
 LONGEST = 20
 _WHITE = (255, 255, 255, 255)
@@ -46,12 +48,15 @@ class Decoding:
         "pillow", or "draft": see `generation.natural.settings.Natural`.
     upright : bool
         Whether to carry out the rotation that a camera noted.
+    shortest_side : int
+        Pictures whose shorter side has fewer pixels are refused.
     """
 
     resize: int
     size: int
     decoder: str = "pillow"
     upright: bool = True
+    shortest_side: int = 1
 
 
 def decode(source: Path | bytes, how: Decoding) -> npt.NDArray[np.uint8]:
@@ -76,7 +81,7 @@ def decode(source: Path | bytes, how: Decoding) -> npt.NDArray[np.uint8]:
         If it is no image, damaged, or of a kind whose white is not known.
     """
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
-        _check_shape(file.size)
+        _check_shape(file.size, how)
         if how.decoder == "draft":
             # Twice the side that is needed leaves the resampling enough to average over.
             file.draft("RGB", (2 * how.resize, 2 * how.resize))
@@ -139,6 +144,25 @@ _TURNS = {
 }
 
 
-def _check_shape(size: tuple[int, int]) -> None:
+def shorter_side(data: bytes) -> int:
+    """Give the pixels of the shorter side of a picture that can be decoded."""
+    with Image.open(io.BytesIO(data)) as file:
+        width, height = file.size
+        return int(min(width, height))
+
+
+def reason_of(error: Exception) -> str:
+    """Say for people why a picture cannot be decoded: one of `UNDECODABLE`."""
+    if isinstance(error, UnidentifiedImageError):
+        # Pillow's own words show the address of a buffer.
+        return "no image of a known kind"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _check_shape(size: tuple[int, int], how: Decoding) -> None:
+    if min(size) < how.shortest_side:
+        raise ValueError(f"{TOO_SMALL}: {size[0]} x {size[1]} pixels")
     if max(size) > LONGEST * max(min(size), 1):
         raise ValueError(f"{size[0]} x {size[1]} pixels are a stripe, no picture")

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from generation.natural.checkpoints import Progress, RecordingFiles
-from generation.natural.extremes import RunningExtremes
-from generation.natural.photographs import START, Pass, Pool, chain
-from generation.natural.shard_plan import Span, tile
-from generation.natural.shards import Damaged, Shard
+from generation.natural.photographs import START, Pass, Pool
+from generation.natural.shard_plan import Span
+from generation.natural.shards import Shard
+from generation.natural.unfinished import Recording, Unfinished, Values
 from generation.networks.network import Network
-from generation.networks.spec import NetworkSpec
-from house.errors import UserError
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What one pass over the photographs found.
-
-    Attributes
-    ----------
-    extremes : dict of str to RunningExtremes
-        Of every layer, all its units.
-    contents_sha256 : str
-        Chained checksum of all files.
-    all_values : ndarray of float32, shape (N, units), optional
-        Every activation of the units in `columns`, where it was asked for.
-    """
-
-    extremes: dict[str, RunningExtremes]
-    contents_sha256: str
-    all_values: npt.NDArray[np.float32] | None = None
-
-
-Values = npt.NDArray[np.float32]
 
 
 def record(
@@ -90,14 +61,16 @@ def record(
         following = state.adopt()
         if state.complete:
             return state.result()
-        for number, (images, found, chosen) in enumerate(
-            _shown(network, pool, layers, columns, images_per_pass, state.progress, following),
-            start=1,
-        ):
-            state.take(images, found, chosen)
-            if number % checkpoint_passes == 0 or images.last == following:
-                state.save()
-            on_images(images.last - images.first)
+        shown = _shown(network, pool, layers, columns, images_per_pass, state.progress, following)
+        try:
+            for number, (images, found, chosen) in enumerate(shown, start=1):
+                state.take(images, found, chosen)
+                if number % checkpoint_passes == 0 or images.last == following:
+                    state.save()
+                on_images(images.last - images.first)
+        except KeyboardInterrupt:
+            state.rescue()
+            raise
 
 
 def record_span(
@@ -157,129 +130,3 @@ def _shown(
             chosen = torch.stack(stacked, dim=1).cpu().numpy()
             chosen[~images.readable] = np.nan
         yield images, found, chosen
-
-
-class Unfinished:
-    """A recording that goes on: extremes, how far it has come, and its files.
-
-    Parameters
-    ----------
-    spec : NetworkSpec
-    pool, layers, k, files, columns
-        As for `record`.
-    device : torch.device
-        Where extremes are kept.
-    """
-
-    def __init__(
-        self,
-        spec: NetworkSpec,
-        pool: Pool,
-        layers: Sequence[str],
-        k: int,
-        files: RecordingFiles | None,
-        columns: Sequence[tuple[str, int]],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.extremes = {
-            layer: RunningExtremes(spec.layer(layer).channels, k, device) for layer in layers
-        }
-        self.progress = Progress(0, START, {})
-        self._device = device
-        self._pool = pool
-        self._files = files
-        if files is not None and (earlier := files.load(self.extremes)) is not None:
-            self.progress = earlier
-            pool.unreadable.update(earlier.unreadable)
-        self._stored = self.progress.done
-        self._values = files.open_values(len(pool), len(columns)) if files and columns else None
-
-    @property
-    def complete(self) -> bool:
-        """Whether every photograph was recorded."""
-        return self.progress.done == len(self._pool)
-
-    def take(self, images: Pass, found: dict[str, torch.Tensor], chosen: Values | None) -> None:
-        """Take a pass in."""
-        indices = torch.arange(images.first, images.last, device=self._device)
-        whole = bool(images.readable.all())
-        rows = None if whole else torch.from_numpy(images.readable).to(self._device)
-        for layer, activations in found.items():
-            if rows is None:
-                self.extremes[layer].update(activations, indices)
-            else:
-                self.extremes[layer].update(activations[rows], indices[rows])
-        if self._values is not None and chosen is not None:
-            self._values[images.first : images.last] = chosen
-        self.progress = Progress(images.last, images.contents, self._pool.unreadable)
-
-    def adopt(self) -> int:
-        """Take over all shards that follow at once; give where the next but one begins.
-
-        A damaged one is deleted. What was taken over is first stored, then deleted.
-
-        Raises
-        ------
-        UserError
-            When more photographs are unreadable than allowed.
-        """
-        if self._files is None:
-            return len(self._pool)
-        shards = self._files.shards
-        found = shards.found()
-        following = len(self._pool)
-        for span in tile(found, self.progress.done, len(self._pool)):
-            if span.first > self.progress.done:
-                following = span.first
-                break
-            try:
-                self._absorb(shards.load(span))
-            except (Damaged, KeyError, ValueError):
-                _log.warning("the shard of photographs %d to %d was damaged", *span)
-                shards.discard(span)
-                following = span.last
-                break
-            except OSError as error:
-                raise UserError(
-                    f"a shard of the recording cannot be read ({error.strerror or error})",
-                    where=str(error.filename or ""),
-                    remedy="Give the command again when its disk is there.",
-                ) from error
-        if self.progress.done > self._stored:
-            self.save()
-        for span in found:
-            # Also the parts of merged ones, where a build ended before it deleted them.
-            if span.first < self.progress.done:
-                shards.discard(span)
-        return following
-
-    def _absorb(self, shard: Shard) -> None:
-        if (self._values is None) != (shard.values is None):
-            raise Damaged("a shard of other columns")
-        # Everything is looked at before anything is changed.
-        for layer, running in self.extremes.items():
-            running.check(shard.states[layer])
-        contents = self.progress.contents
-        for place, checksum in enumerate(shard.checksums):
-            index = shard.span.first + place
-            contents = chain(contents, self._pool.source, index, checksum.tobytes())
-        for layer, running in self.extremes.items():
-            running.absorb(shard.states[layer])
-        if self._values is not None and shard.values is not None:
-            self._values[shard.span.first : shard.span.last] = shard.values
-        for index, reason in shard.unreadable.items():
-            self._pool.leave_out(index, reason)
-        self.progress = Progress(shard.span.last, contents, self._pool.unreadable)
-
-    def save(self) -> None:
-        """Store everything, to go on from there."""
-        if self._files is None:
-            return
-        if self._values is not None:
-            self._values.flush()
-        self._files.save(self.extremes, self.progress)
-        self._stored = self.progress.done
-
-    def result(self) -> Recording:
-        """Give the finished recording."""
-        return Recording(self.extremes, self.progress.contents.hex(), self._values)

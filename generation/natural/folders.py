@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from generation.natural.sources import IMAGE_SUFFIXES, Credit, FileSource, name_bytes, printable
 from house.errors import UserError
 from house.files import safe_join
 
+_log = logging.getLogger(__name__)
+
 _ENCODING = "Save it as UTF-8 text."
 
 
-def list_folder(root: Path) -> FileSource:
+def list_folder(root: Path, within: Path | None = None) -> FileSource:
     """List all images below a folder, in class folders (ImageNet's layout) or not.
 
-    Files and folders whose names begin with a dot are passed over.
+    Files and folders whose names begin with a dot are passed over, and links that lead nowhere
+    are logged and passed over.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    within : Path, optional
+        Another folder that links may lead into.
 
     Raises
     ------
     UserError
-        If there is no image, a folder cannot be read, or a link leads out of the folder.
+        If there is no image, a folder cannot be read, or a link leads out of both folders.
     """
     files: list[str] = []
     others = 0
-    for name in _walk(root.resolve(), ""):
+    allowed = [root.resolve(), *([] if within is None else [within.resolve()])]
+    for name in _walk(allowed, "", (allowed[0],)):
         if Path(name).suffix.lower() in IMAGE_SUFFIXES:
             files.append(name)
         else:
@@ -41,7 +53,9 @@ def list_folder(root: Path) -> FileSource:
     return FileSource(root.resolve(), sorted(files, key=name_bytes), ignored=others)
 
 
-def _walk(root: Path, below: str) -> Iterator[str]:
+def _walk(allowed: Sequence[Path], below: str, above: tuple[Path, ...]) -> Iterator[str]:
+    """Give the files below a folder; `above` are the folders on the way there, without links."""
+    root = allowed[0]
     folder = root / below
     try:
         with os.scandir(folder) as scan:
@@ -54,46 +68,62 @@ def _walk(root: Path, below: str) -> Iterator[str]:
         if entry.name.startswith("."):
             continue
         path = f"{below}/{entry.name}" if below else entry.name
+        target = above[-1] / entry.name
         if entry.is_symlink():
-            _check_link(root, path)
+            found = _follow(allowed, path, above)
+            if found is None:
+                continue
+            target = found
         if entry.is_dir():
-            yield from _walk(root, path)
+            yield from _walk(allowed, path, (*above, target))
         elif entry.is_file():
             yield path
 
 
-def _check_link(root: Path, path: str) -> None:
+def _follow(allowed: Sequence[Path], path: str, above: tuple[Path, ...]) -> Path | None:
+    """Give what a link leads to; None where that does not exist."""
+    link = allowed[0] / path
+    where = printable(str(link))
     try:
-        target = (root / path).resolve()
-    except (OSError, RuntimeError) as error:
-        raise UserError("this link leads nowhere", where=printable(str(root / path))) from error
-    inside = root in target.parents
-    if not inside or target in (root / path).parents:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        _log.warning("%s is passed over: this link leads nowhere", where)
+        return None
+    if target in above:
         raise UserError(
-            "this link leads out of the folder of photographs"
-            if not inside
-            else "this link leads back to a folder that it lies in",
-            where=printable(str(root / path)),
-            remedy="Name the folder that holds the files themselves, or use a listing there.",
+            "this link leads back to a folder that it lies in",
+            where=where,
+            remedy="Remove it: its photographs would stand twice.",
         )
+    if not any(folder in (target, *target.parents) for folder in allowed):
+        raise UserError(
+            "this link leads out of the folder of photographs",
+            where=where,
+            remedy="Name the folder that holds the files themselves, or, in natural.root of the "
+            "recipe or by --dataset-root, a folder that links may lead into.",
+        )
+    return target
 
 
-def read_listing(path: Path) -> FileSource:
+def read_listing(path: Path, within: Path | None = None) -> FileSource:
     """Read a listing of image files.
 
     Parameters
     ----------
     path : Path
         ``.tsv`` or ``.csv`` with a header that has the column ``file`` (or ``path``) and may have
-        ``label``, ``licence`` and ``author``; any other file names one image a line. Files lie
-        in or below the listing's own folder. The order is the listing's.
+        ``label``, ``licence`` and ``author``; any other file names one image a line. The order
+        is the listing's.
+    within : Path, optional
+        The folder that the files lie in or below, and that their paths are relative to; by
+        default the listing's own.
 
     Raises
     ------
     UserError
         If it cannot be read, a file is not there, leads out of the folder or stands twice.
     """
-    root = path.parent.resolve()
+    root = (path.parent if within is None else within).resolve()
     files: list[str] = []
     credits: list[Credit] = []
     seen: dict[Path, int] = {}
@@ -124,7 +154,10 @@ def read_listing(path: Path) -> FileSource:
     return FileSource(root, files, credits=credits if labelled else None)
 
 
-_INSIDE = "Write paths relative to the listing's folder; the files must lie in or below it."
+_INSIDE = (
+    "Write paths relative to the listing's folder, in or below which the files must lie; for "
+    "another folder name that in natural.root of the recipe, or by --dataset-root."
+)
 
 
 def _text(path: Path) -> str:

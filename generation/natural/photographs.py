@@ -7,14 +7,29 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from generation.natural.decode_ahead import ahead
-from generation.natural.decoding import UNDECODABLE, Decoding, decode
+from generation.natural.decoding import (
+    TOO_SMALL,
+    UNDECODABLE,
+    Decoding,
+    decode,
+    reason_of,
+    shorter_side,
+)
 from generation.natural.settings import Natural
-from generation.natural.sources import Source, listing_sha256, name_bytes, open_source, printable
+from generation.natural.sources import (
+    Source,
+    credits_sha256,
+    listing_sha256,
+    name_bytes,
+    open_source,
+    printable,
+)
 from house.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -49,6 +64,23 @@ class Pass:
     checksums: Sequence[bytes] = ()
 
 
+class Picture(NamedTuple):
+    """A decoded photograph.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (size, size, 3)
+    checksum : str
+        SHA-256 of its file.
+    shorter_side : int
+        Of the file's picture, in pixels.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    checksum: str
+    shorter_side: int
+
+
 @dataclass
 class Pool:
     """The photographs of a recipe, decoded when they are asked for.
@@ -62,7 +94,7 @@ class Pool:
     workers : int
         Threads that decode ahead; the result does not depend on it.
     unreadable : dict of int to str
-        Index and reason of the files that could not be decoded so far.
+        Index and reason of the files that could not be decoded so far, or are too small.
     """
 
     source: Source
@@ -74,8 +106,13 @@ class Pool:
     def __len__(self) -> int:
         return len(self.source)
 
-    def image(self, index: int) -> tuple[npt.NDArray[np.uint8], str]:
-        """Decode one photograph: uint8 (size, size, 3), and its file's SHA-256.
+    @property
+    def too_small(self) -> set[int]:
+        """Those of `unreadable` that are only too small."""
+        return {i for i, reason in self.unreadable.items() if reason.startswith(TOO_SMALL)}
+
+    def image(self, index: int) -> Picture:
+        """Decode one photograph.
 
         Raises
         ------
@@ -84,11 +121,12 @@ class Pool:
         """
         try:
             data = self.source.read(index)
-            return decode(data, self.decoding), hashlib.sha256(data).hexdigest()
+            pixels = decode(data, self.decoding)
+            return Picture(pixels, hashlib.sha256(data).hexdigest(), shorter_side(data))
         except UNDECODABLE as error:
             raise UserError(
                 f"the photograph {printable(self.source.name(index))} cannot be read any more "
-                f"({error})",
+                f"({reason_of(error)})",
                 where=self.source.where,
                 remedy="Restore it, or start anew: delete the work folder beside the bank.",
             ) from error
@@ -155,17 +193,23 @@ class Pool:
             checksum = hashlib.sha256(data).digest()
             return checksum, decode(data, self.decoding)
         except UNDECODABLE as error:
-            return checksum, str(error) or type(error).__name__
+            return checksum, reason_of(error)
 
     def leave_out(self, index: int, reason: str) -> None:
-        """Log and count a photograph that cannot be read; `UserError` where they are too many."""
+        """Log and count a photograph that cannot be read; `UserError` where they are too many.
+
+        Those that are too small were not wanted, and may be any number.
+        """
         self.unreadable[index] = reason
         name = printable(self.source.name(index))
+        if reason.startswith(TOO_SMALL):
+            _log.info("%s is left out: %s", name, reason)
+            return
         _log.warning("%s cannot be read and is left out: %s", name, reason)
-        if len(self.unreadable) > self.allowed:
+        unreadable = len(self.unreadable) - len(self.too_small)
+        if unreadable > self.allowed:
             raise UserError(
-                f"{len(self.unreadable)} photographs cannot be read, the last of them "
-                f"{name} ({reason})",
+                f"{unreadable} photographs cannot be read, the last of them {name} ({reason})",
                 where=self.source.where,
                 remedy="Replace them, or raise natural.unreadable_limit or "
                 "natural.unreadable_share in the recipe.",
@@ -187,17 +231,21 @@ class Identity:
         Over names and sizes in order.
     contents : bytes, optional
         Chained checksum of all files, where together they have no more than `READ_TWICE` bytes.
+    credits_sha256 : str
+        Over classes, licences and authors in order.
     """
 
     listing_sha256: str
     contents: bytes | None
+    credits_sha256: str = ""
 
 
 def identify(source: Source) -> Identity:
     """List names, sizes and, of small sets, contents."""
     listed, total = listing_sha256(source)
+    credits = credits_sha256(source)
     if total > READ_TWICE:
-        return Identity(listed, None)
+        return Identity(listed, None, credits)
     contents = START
     for index in range(len(source)):
         try:
@@ -205,7 +253,7 @@ def identify(source: Source) -> Identity:
         except OSError:
             checksum = _UNREAD
         contents = chain(contents, source, index, checksum)
-    return Identity(listed, contents)
+    return Identity(listed, contents, credits)
 
 
 def open_pool(natural: Natural, size: int, workers: int = 0) -> Pool:
@@ -225,11 +273,11 @@ def open_pool(natural: Natural, size: int, workers: int = 0) -> Pool:
     UserError
         If the place or its table is missing or wrong, or it holds too few for the batches.
     """
-    source = open_source(natural.photographs)
+    source = open_source(natural.photographs, natural.root)
     require(len(source), natural, source.where)
     return Pool(
         source,
-        Decoding(natural.resize, size, natural.decoder, natural.upright),
+        Decoding(natural.resize, size, natural.decoder, natural.upright, natural.shortest_side),
         max(natural.unreadable_limit, int(natural.unreadable_share * len(source))),
         workers,
     )

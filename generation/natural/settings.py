@@ -9,8 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 # A network needs room for its stem and poolings; smaller pictures have no position left.
 SMALLEST_INPUT = 32
 
-# Keys that decide how the work is done, not what comes out of it.
-EXECUTION = frozenset({"checkpoint_passes"})
+# Keys that decide how the work is done, not what comes out of it. Where photographs lie is one:
+# their names, sizes and contents tell one set from another, however its place is written.
+EXECUTION = frozenset(
+    {"photographs", "root", "unreadable_limit", "unreadable_share", "checkpoint_passes"}
+)
 
 
 class Natural(BaseModel):
@@ -22,6 +25,9 @@ class Natural(BaseModel):
         "embedded"; a folder with an ``attribution.tsv``; a folder of images, in class folders or
         not; WebDataset shards (a folder of ``.tar`` files, one such file, or a pattern); or a
         listing (``.txt``, ``.tsv``, ``.csv``). See `generation.natural.sources`.
+    root : str, optional
+        A folder into which links of that folder may lead, and in which the files of a listing
+        lie: its paths are then relative to it. By default the folder, or the listing's own.
     decoder : str
         "pillow": as published. "draft": JPEG files are decoded at a smaller scale where that is
         still larger than needed; faster, and pixels differ.
@@ -31,6 +37,9 @@ class Natural(BaseModel):
     resize : int
         Shorter side in pixels after the bilinear resize; the centre is then cut to the size of
         the synthetic images. Published: 256, then 224.
+    shortest_side : int
+        Photographs whose shorter side has fewer pixels are left out. By default all are taken, as
+        published, however much they are enlarged.
     batches : int
         Disjoint batches of a unit and sign.
     positions : int
@@ -54,9 +63,11 @@ class Natural(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     photographs: str = "embedded"
+    root: str | None = None
     decoder: Literal["pillow", "draft"] = "pillow"
     upright: bool = True
     resize: int = Field(default=256, ge=SMALLEST_INPUT)
+    shortest_side: int = Field(default=1, ge=1)
     batches: int = Field(default=20, ge=1)
     positions: int = Field(default=10, ge=2)
     assignment: Literal["described", "released"] = "described"

@@ -19,7 +19,8 @@ from generation.natural.shard_plan import Span
 from house.files import atomic_writer
 
 _DAMAGED = (ValueError, KeyError, EOFError, zipfile.BadZipFile)
-_CHECKSUM = 32
+# Bytes of a SHA-256.
+CHECKSUM = 32
 State = dict[str, npt.NDArray[Any]]
 
 
@@ -141,7 +142,7 @@ class ShardFiles:
                 states.setdefault(layer, {})[name] = array
             if notes["key"] != self._key or Span(*notes["span"]) != span:
                 raise Damaged(f"{self._path(span).name} belongs to something else")
-            if checksums.shape != (span.last - span.first, _CHECKSUM):
+            if checksums.shape != (span.last - span.first, CHECKSUM):
                 raise Damaged(f"{self._path(span).name} lacks checksums")
             unreadable = {int(index): reason for index, reason in notes["unreadable"].items()}
             return Shard(span, states, checksums, unreadable, values)

@@ -18,6 +18,7 @@ from stimuli.photographs import PHOTOGRAPHS, TABLE, load_photographs
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jp2")
 _OTHER = (".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
+_PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
 IMAGE_SUFFIXES = frozenset((*_JPEG, *_OTHER))
 
 
@@ -178,13 +179,26 @@ def listing_sha256(source: Source) -> tuple[str, int]:
     return digest.hexdigest(), total
 
 
-def open_source(photographs: str) -> Source:
+def credits_sha256(source: Source) -> str:
+    """Checksum of all that is known of the photographs besides their pixels."""
+    digest = hashlib.sha256()
+    for index in range(len(source)):
+        credit = source.credit(index)
+        for text in (credit.label, credit.licence, credit.author):
+            # The length, so that a text cannot imitate the end of another.
+            digest.update(b"%d:" % len(text) + text.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def open_source(photographs: str, root: str | None = None) -> Source:
     """Find out what kind of place a recipe names, and list it.
 
     Parameters
     ----------
     photographs : str
         "embedded", or a path; see `generation.natural.settings.Natural`.
+    root : str, optional
+        The folder that links and listed paths may lead into, where it is another.
 
     Raises
     ------
@@ -195,6 +209,9 @@ def open_source(photographs: str) -> Source:
     from generation.natural.folders import list_folder, read_listing
     from generation.natural.tar_shards import TarSource, expand_pattern
 
+    beneath = None if root is None else Path(root).expanduser()
+    if beneath is not None and not beneath.is_dir():
+        raise UserError("there is no such folder for natural.root", where=str(beneath))
     if photographs == "embedded":
         return attributed(None)
     path = Path(photographs).expanduser()
@@ -203,7 +220,8 @@ def open_source(photographs: str) -> Source:
     if path.is_file():
         if path.suffix.lower() == ".tar":
             return TarSource([path])
-        return read_listing(path)
+        _refuse_others(path)
+        return read_listing(path, beneath)
     if not path.is_dir():
         raise UserError(
             "there are no photographs here: no such file or folder",
@@ -214,7 +232,24 @@ def open_source(photographs: str) -> Source:
     if (path / TABLE).is_file():
         return attributed(path)
     shards = sorted(path.glob("*.tar"), key=lambda shard: os.fsencode(shard.name))
-    return TarSource(shards) if shards else list_folder(path)
+    return TarSource(shards) if shards else list_folder(path, beneath)
+
+
+def _refuse_others(path: Path) -> None:
+    """Stop where a file is what people take for photographs, and is no listing."""
+    name = path.name.lower()
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(
+            "this is one image, not a set of photographs",
+            where=str(path),
+            remedy="Name the folder that it lies in, or a listing of images.",
+        )
+    if name.endswith(_PACKED):
+        raise UserError(
+            "this is a packed archive, which cannot be read in place",
+            where=str(path),
+            remedy="Unpack it and name the folder, or make an uncompressed .tar of it.",
+        )
 
 
 def attributed(folder: Path | None) -> FileSource:

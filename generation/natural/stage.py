@@ -17,9 +17,9 @@ from generation.natural.assignment import (
     percentile_window,
 )
 from generation.natural.checkpoints import RecordingFiles
-from generation.natural.exemplars import Recording
 from generation.natural.photographs import Pool, require
 from generation.natural.settings import Natural
+from generation.natural.unfinished import Recording
 from generation.networks.spec import NetworkSpec
 from generation.reporting.reporter import Reporter
 from house.errors import UserError
@@ -91,6 +91,10 @@ class Exemplars:
     activations : ndarray of float32, shape (U, 2, R)
     ranks : ndarray of int32, shape (U, 2, B, P)
         Places in `indices` that make the batches; position 0 is the query.
+    shown : ndarray of int64, shape (N,)
+        Every photograph of `indices` once, in their order.
+    checksums : list of str, length N
+        SHA-256 of the files of `shown` when they were recorded.
     contents_sha256 : str
         Chained checksum of all files of the pool.
     """
@@ -98,6 +102,8 @@ class Exemplars:
     indices: npt.NDArray[np.int64]
     activations: npt.NDArray[np.float32]
     ranks: npt.NDArray[np.int32]
+    shown: npt.NDArray[np.int64]
+    checksums: Sequence[str]
     contents_sha256: str
 
     def spans(self) -> npt.NDArray[np.float32]:
@@ -139,8 +145,14 @@ def find_exemplars(
     recording = recorder(pool, wanted(settings, spec, units), files, advance, reporter.say)
     readable = len(pool) - len(pool.unreadable)
     require(readable, settings, pool.source.where)
-    if pool.unreadable:
-        reporter.say(f"{len(pool.unreadable)} photographs could not be read and were left out")
+    too_small = len(pool.too_small)
+    if unreadable := len(pool.unreadable) - too_small:
+        reporter.say(f"{unreadable} photographs could not be read and were left out")
+    if too_small:
+        reporter.say(
+            f"{too_small} photographs were left out: their shorter side has fewer than "
+            f"{settings.shortest_side} pixels"
+        )
     _check_numbers(recording, units, settings.ranks, reporter)
     indices, activations = _extremes(recording, units, settings.ranks)
     if percentile is not None:
@@ -150,7 +162,10 @@ def find_exemplars(
     )
     for u, s in np.ndindex(ranks.shape[:2]):
         check_separate(indices[u, s][ranks[u, s]])
-    return Exemplars(indices, activations, ranks, recording.contents_sha256)
+    shown = np.unique(indices)
+    checksums = [recording.checksums[index].tobytes().hex() for index in shown.tolist()]
+    contents = recording.contents_sha256
+    return Exemplars(indices, activations, ranks, shown, checksums, contents)
 
 
 def _deal(settings: Natural, seed: int, unit: Unit, sign: int) -> npt.NDArray[np.int32]:

@@ -12,7 +12,10 @@ import torch
 from generation.natural.decoding import UNDECODABLE, Decoding, decode
 from generation.natural.sources import Source, open_source
 from generation.networks.class_labels import ClassLabels
+from generation.networks.hooked_networks import state_sha256
+from generation.networks.module_factories import load_factory
 from generation.networks.network import Network
+from generation.networks.spec import NetworkSpec
 from house.errors import UserError
 
 # A network that is wired or preprocessed wrongly loses far more than this.
@@ -44,6 +47,26 @@ class Accuracy:
     top5: float
     where: str = "embedded"
     expected: float | None = None
+
+
+def check_weights(spec: NetworkSpec) -> None:
+    """Stop where a network of the user's own has other weights each time that it is built.
+
+    Raises
+    ------
+    UserError
+        If so: a bank of it could never be verified, nor a build go on.
+    """
+    place, colon, _ = spec.name.partition(":")
+    if spec.weights is not None or not colon or place == "torchvision":
+        return
+    if state_sha256(load_factory(spec.name)()) != spec.weights_sha256:
+        raise UserError(
+            "this network has other weights each time that it is built",
+            where=spec.name,
+            remedy="Load trained weights in the factory, give them by --weights, or, where random "
+            "ones are meant, set torch.manual_seed in the factory.",
+        )
 
 
 def measure_accuracy(network: Network, folder: Path | None = None) -> Accuracy:

@@ -95,6 +95,8 @@ def network_spec(which: str | NetworkChoice) -> NetworkSpec:
     if choice.accuracy_folder is not None:
         spec = replace(spec, accuracy_folder=Path(choice.accuracy_folder).expanduser())
     if choice.expected_top1 is not None:
+        if choice.accuracy_folder is None:
+            raise UserError("expected_top1 needs accuracy_folder", remedy="Add it, or leave both.")
         spec = replace(spec, expected_folder_top1=choice.expected_top1)
     return spec
 

@@ -102,6 +102,7 @@ def synthesise(
     open_rows = [row for row in range(len(units)) if not np.isfinite(means[row]).all()]
     finished = len(units) - len(open_rows)
     advance = reporter.stage(STAGE, len(units) * steps, finished * steps)
+    work.claim(keys)
     if foreign := work.foreign(keys):
         reporter.say(
             f"note: {foreign} finished units in {work.path.name} are of another recipe, other "

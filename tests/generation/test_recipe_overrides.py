@@ -56,6 +56,7 @@ def test_what_each_option_changes() -> None:
         Overrides(
             network="embedded",
             dataset="/photographs",
+            dataset_root="/data",
             steps=64,
             units=2,
             images_per_sign=3,
@@ -68,6 +69,7 @@ def test_what_each_option_changes() -> None:
     assert recipe.named_for == "inception_v1"
     assert recipe.name == "borowski2021_experiment1-squeezenet1_1"
     assert recipe.natural.photographs == "/photographs"
+    assert recipe.natural.root == "/data"
     # The preset's other figures stay.
     synthesis = recipe.synthesis
     assert (synthesis.steps, synthesis.images_per_sign, synthesis.diversity) == (64, 3, 100)
@@ -75,7 +77,15 @@ def test_what_each_option_changes() -> None:
     assert len(select(recipe, spec).units) == 2
     assert spec.accuracy_folder == Path("/")
     assert spec.expected_folder_top1 == 0.5
-    assert "--network embedded --dataset /photographs --steps 64 --units 2" in text
+    assert "--network embedded --dataset /photographs --dataset-root /data --steps 64" in text
+
+
+def test_a_share_that_is_expected_of_no_photographs_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lab.toml"
+    text = 'name = "lab"\n[network]\nname = "embedded"\nexpected_top1 = 0.9\n'
+    path.write_text(f"{text}[[draws]]\ncount = 1\n", encoding="utf-8")
+    with pytest.raises(UserError, match="expected_top1 needs accuracy_folder"):
+        load_recipe(str(path))
 
 
 def test_weights_stay_with_their_network(tmp_path: Path) -> None:
@@ -111,6 +121,7 @@ def test_no_path_can_end_the_comment_that_names_the_options(dataset: str) -> Non
     [
         (Overrides(all_units=True, units=2), "exclude each other"),
         (Overrides(verify_accuracy="/nowhere"), "no such folder"),
+        (Overrides(expected_top1=0.9), "--expected-top1 says nothing without.*--verify-accuracy"),
         (Overrides(network="squeezent"), r"--network: .*Did you mean .*squeezenet1_1"),
         (Overrides(weights="/nowhere/w.npz"), "/nowhere/w.npz: there is no such file of weights"),
         pytest.param(

@@ -3,8 +3,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,7 @@ from house.files import (
     read_json,
     safe_join,
     sha256_file,
+    write_at,
 )
 
 
@@ -94,3 +97,48 @@ def test_checksum_is_the_standard_one(tmp_path):
     # FIPS 180-2, appendix B.1.
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256_file(tmp_path / "x") == expected
+
+
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Note what is fsynced (inode and size at that moment) and renamed, in order."""
+    events: list[tuple[str, int]] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noting_fsync(handle: int) -> None:
+        found = os.fstat(handle)
+        kind = "folder" if stat.S_ISDIR(found.st_mode) else f"file of {found.st_size}"
+        events.append((kind, found.st_ino))
+        fsync(handle)
+
+    def noting_replace(self: Path, target: Path) -> Path:
+        events.append(("rename", self.stat().st_ino))
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(Path, "replace", noting_replace)
+    return events
+
+
+def test_the_disk_has_a_file_before_it_gets_its_name_and_then_the_name(tmp_path, monkeypatch):
+    events = synced(monkeypatch)
+    target = tmp_path / "x.txt"
+    atomic_write_text(target, "whole")
+    file, folder = target.stat().st_ino, tmp_path.stat().st_ino
+    assert events == [("file of 5", file), ("rename", file), ("folder", folder)]
+    events.clear()
+    atomic_write_text(target, "made again", durable=False)
+    assert [kind for kind, _ in events] == ["rename"]
+
+
+def test_writing_at_a_place_keeps_what_stands_around_it(tmp_path, monkeypatch):
+    events = synced(monkeypatch)
+    path = tmp_path / "table.bin"
+    write_at(path, 0, b"abcdef")
+    write_at(path, 2, b"XY")
+    write_at(path, 6, b"gh")
+    assert path.read_bytes() == b"abXYefgh"
+    inode = path.stat().st_ino
+    assert events == [("file of 6", inode), ("file of 6", inode), ("file of 8", inode)]
+    with pytest.raises(UserError, match="cannot write this file"):
+        write_at(tmp_path / "away" / "table.bin", 0, b"x")
+    assert not (tmp_path / "away").exists()

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from generation.building.assembly import check_space
+from generation.building.order import build
 from generation.natural.checkpoints import RecordingFiles
+from generation.recipe import load_recipe
 from house.errors import UserError
-from tests.generation.building.test_order import _check_once, accuracy, make
+from tests.generation.building.test_order import Silent, _check_once, accuracy, make
 from tests.generation.conftest import run_generation
 
 __all__ = ["_check_once", "accuracy"]
@@ -130,3 +132,25 @@ def test_a_table_of_activations_that_does_not_fit_is_a_sentence(small_disk: Path
     leave_free(small_disk, 200)
     with pytest.raises(UserError, match="No space left"):
         RecordingFiles(small_disk, "a" * 64).open_values(1000, 100)
+
+
+def test_photographs_count_before_synthesis(
+    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Four synthetic images of 48 pixels a unit, in the work folder and the bank; 30 photographs.
+    picture = 3 * 48 * 48
+    synthetic, photographs = 2 * 3 * 4 * picture, 30 * picture
+    usage = shutil.disk_usage(tmp_path)
+    free = (1 << 20) + synthetic + photographs // 2
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=free))
+    reporter = Silent()
+    with pytest.raises(UserError, match="the bank and the work on it needs"):
+        build(*load_recipe(str(recipe_file)), tmp_path / "bank.h5", reporter)
+    assert "photographs" in reporter.done
+    assert "synthetic images" not in reporter.done
+    (told,) = [text for text in reporter.said if "the disk is too full" in text]
+    assert told.startswith("note: with 30 photographs, the most that may be shown, ")
+    free = (1 << 20) + synthetic - 1
+    with pytest.raises(UserError, match="the disk is too full"):
+        build(*load_recipe(str(recipe_file)), tmp_path / "other.h5", reporter := Silent())
+    assert reporter.done == {}

@@ -146,3 +146,81 @@ def test_killed_at_twenty_random_moments_of_recording_and_synthesis(
     print(met)
     assert met["recording"] >= 2
     assert met["synthesis"] >= 5
+
+
+def test_killed_while_every_activation_is_kept_for_percentiles(
+    tmp_path: Path, pool_folder: Path
+) -> None:
+    recipe = make_recipe(tmp_path, pool_folder.as_posix(), steps=1)
+    text = recipe.read_text(encoding="utf-8").replace("checkpoint_passes = 1", "")
+    recipe.write_text(
+        text.replace("[natural]", "[natural]\nquery_percentile = 80.0\ncheckpoint_passes = 2"),
+        encoding="utf-8",
+    )
+    whole = start(recipe, tmp_path / "whole.h5")
+    output, _ = whole.communicate(timeout=300)
+    out = tmp_path / "killed.h5"
+    suicidal = BUILD.replace(
+        "recipe, out = sys.argv[1:]",
+        "import os\n"
+        "from generation.natural.unfinished import Unfinished\n"
+        "take = Unfinished.take\n"
+        "def killed(self, images, *rest):\n"
+        "    take(self, images, *rest)\n"
+        "    images.last < 20 or os.kill(os.getpid(), 9)\n"
+        "Unfinished.take = killed\n"
+        "recipe, out = sys.argv[1:]",
+    )
+    died = subprocess.run(
+        [sys.executable, "-c", suicidal, str(recipe), str(out)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        timeout=300,
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL
+    # Four photographs a pass, two passes between checkpoints: the fifth pass is lost.
+    assert recorded(tmp_path / "killed.h5.work") == 16
+    again = start(recipe, out)
+    assert again.communicate(timeout=300)[0] == output
+    assert fingerprint(out) == fingerprint(tmp_path / "whole.h5")
+
+
+# As a scheduler ends a job: SIGTERM in the middle of the recording, long before a checkpoint.
+TERMINATED = """
+import os, signal, sys
+from generation.natural.unfinished import Unfinished
+take = Unfinished.take
+def terminated(self, images, *rest):
+    take(self, images, *rest)
+    if images.last == 12:
+        os.kill(os.getpid(), signal.SIGTERM)
+Unfinished.take = terminated
+from generation.__main__ import app
+from house.cli import run
+run(app, "generation")
+"""
+
+
+def test_sigterm_stores_a_checkpoint_and_says_how_to_go_on(
+    tmp_path: Path, pool_folder: Path
+) -> None:
+    recipe = make_recipe(tmp_path, pool_folder.as_posix(), steps=1)
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("checkpoint_passes = 1", ""), encoding="utf-8")
+    out = tmp_path / "bank.h5"
+    ended = subprocess.run(
+        [sys.executable, "-c", TERMINATED, "build", str(recipe), "--out", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 130, ended.stderr
+    assert "Give the same command again, and it goes on where it stopped." in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert recorded(tmp_path / "bank.h5.work") == 12
+    for bank in (out, tmp_path / "whole.h5"):
+        assert start(recipe, bank).wait(timeout=300) == 0
+    assert fingerprint(out) == fingerprint(tmp_path / "whole.h5")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import torch
 
 from generation.natural.checkpoints import RecordingFiles
 from generation.natural.decoding import Decoding
-from generation.natural.exemplars import Recording, record
+from generation.natural.exemplars import record
+from generation.natural.extremes import RunningExtremes
 from generation.natural.photographs import Pool, open_pool
 from generation.natural.settings import Natural
 from generation.natural.sources import FileSource
+from generation.natural.unfinished import Recording
 from generation.networks.network import Network
 from stimuli.photographs import load_photographs
 
@@ -26,6 +29,7 @@ def small_pool(workers: int = 0, step: int = 20) -> Pool:
 
 def same(one: Recording, other: Recording) -> None:
     assert one.contents_sha256 == other.contents_sha256
+    np.testing.assert_array_equal(one.checksums, other.checksums)
     for layer in LAYERS:
         for found, expected in zip(
             one.extremes[layer].all(), other.extremes[layer].all(), strict=True
@@ -127,11 +131,52 @@ def test_a_damaged_or_foreign_checkpoint_is_not_used(network: Network, tmp_path:
     assert files.done() == len(pool)
     assert RecordingFiles(tmp_path, "d" * 64).done() == 0
     assert RecordingFiles(tmp_path, "c" * 16 + "d" * 48).done() == 0
-    (path,) = tmp_path.iterdir()
-    data = path.read_bytes()
-    for damaged in (b"", data[:-30], data[:1000] + bytes(100) + data[1100:]):
-        path.write_bytes(damaged)
-        same(record(network, pool, LAYERS, 2, 4, files=files), expected)
+    for path in tmp_path.iterdir():
+        data = path.read_bytes()
+        for damaged in (b"", data[:-30], data[:100] + bytes(100) + data[200:]):
+            path.write_bytes(damaged)
+            shown: list[int] = []
+            again = record(network, pool, LAYERS, 2, 4, shown.append, files=files)
+            same(again, expected)
+            assert sum(shown) == len(pool), path
+            assert path.read_bytes() == data
+
+
+def test_the_recording_knows_the_checksum_of_every_file(network: Network, tmp_path: Path) -> None:
+    pool = small_pool(step=60)
+    files = RecordingFiles(tmp_path, "f" * 64)
+    with pytest.raises(Killed):
+        record(network, pool, LAYERS, 2, 2, killed_after(2), files=files, checkpoint_passes=1)
+    found = record(network, pool, LAYERS, 2, 2, files=files)
+    expected = [hashlib.sha256(pool.source.read(index)).digest() for index in range(len(pool))]
+    assert [checksum.tobytes() for checksum in found.checksums] == expected
+
+
+@pytest.mark.parametrize("within_a_pass", [False, True])
+def test_an_interrupt_stores_what_was_recorded_and_no_half_pass(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, within_a_pass: bool
+) -> None:
+    expected = record(network, small_pool(), LAYERS, 3, 2)
+    files = RecordingFiles(tmp_path, "a" * 64)
+    updates: list[int] = []
+    update = RunningExtremes.update
+
+    def interrupted(self: RunningExtremes, *arguments: torch.Tensor) -> None:
+        # Two layers a pass: the second one of the fourth pass.
+        if updates.append(1) or (within_a_pass and len(updates) == 8):
+            raise KeyboardInterrupt
+        update(self, *arguments)
+
+    def listen(count: int) -> None:
+        if len(updates) == 6 and not within_a_pass:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunningExtremes, "update", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            record(network, small_pool(), LAYERS, 3, 2, listen, files=files)
+    assert files.done() == (0 if within_a_pass else 6)
+    same(record(network, small_pool(), LAYERS, 3, 2, files=files), expected)
 
 
 def test_every_activation_of_chosen_units_is_kept_where_percentiles_need_it(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from generation.natural.decode_ahead import ahead
 from generation.natural.photographs import Pool, open_pool
@@ -79,6 +80,37 @@ def test_too_many_unreadable_photographs_stop_by_number_or_share(pool_folder: Pa
     allowed = open_pool(natural(pool_folder, unreadable_share=0.07), 48)
     assert allowed.allowed == 2
     assert sum(images.readable.sum() for images in allowed.passes(4)) == 28
+
+
+def test_small_photographs_are_left_out_where_that_is_wanted(
+    pool_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for place, size in ((2, (1, 1)), (4, (90, 39)), (6, (40, 90))):
+        victim = sorted(pool_folder.glob("*.jpg"))[place]
+        Image.new("RGB", size).save(victim, "JPEG")
+    everything = open_pool(natural(pool_folder), 48)
+    assert sum(images.readable.sum() for images in everything.passes(4)) == 30
+    assert everything.image(4).shorter_side == 39
+    # More of them than may be unreadable.
+    pool = open_pool(natural(pool_folder, shortest_side=40), 48)
+    with caplog.at_level(logging.INFO, "generation"):
+        readable = np.concatenate([images.readable for images in pool.passes(4)])
+    assert np.flatnonzero(~readable).tolist() == [2, 4] == sorted(pool.too_small)
+    assert "90 x 39 pixels" in caplog.text
+    spoil(pool_folder, 8)
+    spoil(pool_folder, 9)
+    with pytest.raises(UserError, match="2 photographs cannot be read"):
+        list(open_pool(natural(pool_folder, shortest_side=40), 48).passes(4))
+
+
+def test_reasons_are_for_people(pool_folder: Path) -> None:
+    victim = sorted(pool_folder.glob("*.jpg"))[3]
+    victim.write_bytes(b"no picture")
+    pool = open_pool(natural(pool_folder), 48)
+    list(pool.passes(4))
+    assert pool.unreadable == {3: "no image of a known kind"}
+    with pytest.raises(UserError, match=r"cannot be read any more \(no image of a known kind\)"):
+        pool.image(3)
 
 
 def test_a_photograph_that_vanishes_before_it_is_written_is_named(pool_folder: Path) -> None:

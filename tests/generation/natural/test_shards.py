@@ -14,12 +14,13 @@ import pytest
 
 from generation.building.progress_files import WorkFolder
 from generation.natural.checkpoints import RecordingFiles
-from generation.natural.exemplars import Recording, record, record_span
+from generation.natural.exemplars import record, record_span
 from generation.natural.photographs import Pool
 from generation.natural.shard_plan import Span
 from generation.natural.shards import Damaged, Shard, ShardFiles, merge
 from generation.natural.source_part import part_of
 from generation.natural.tar_shards import TarSource
+from generation.natural.unfinished import Recording
 from generation.networks.network import Network
 from house.errors import UserError
 from tests.generation.natural.test_exemplars import LAYERS, Killed, killed_after, same, small_pool
@@ -255,8 +256,8 @@ def test_files_of_other_recordings_are_counted(network: Network, tmp_path: Path)
     (tmp_path / f"fire2_1x1_30-{'b' * 16}.npz").write_bytes(b"x")
     assert files.foreign() == 0
     found = sorted(path.name for path in tmp_path.glob(f"*{'a' * 16}*"))
-    assert [name.split("-")[0] for name in found] == ["recording", "values"]
-    assert RecordingFiles(tmp_path, "b" * 64).foreign() == 2
+    assert [name.split("-")[0] for name in found] == ["checksums", "recording", "values"]
+    assert RecordingFiles(tmp_path, "b" * 64).foreign() == 3
     RecordingFiles(tmp_path, "b" * 64).shards.save(shard_of(network, Span(0, 2)))
     assert files.foreign() == 1
     work = WorkFolder(tmp_path / "bank.h5")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 import tarfile
@@ -161,6 +162,76 @@ def test_links_may_stay_inside_but_not_lead_out_or_round(tmp_path: Path) -> None
     assert names(open_source(str(tmp_path / "alias"))) == ["a/1.png"]
 
 
+def test_links_may_lead_into_a_root_and_go_round_there_neither(tmp_path: Path) -> None:
+    data, folder = tmp_path / "data", tmp_path / "chosen"
+    write(data / "all", "cat/1.png", "cat/2.png", "dog/3.png")
+    folder.mkdir()
+    (folder / "felis").symlink_to(data / "all" / "cat")
+    (folder / "one.png").symlink_to(data / "all" / "dog" / "3.png")
+    with pytest.raises(UserError, match=r"leads out.*natural\.root.*--dataset-root"):
+        open_source(str(folder))
+    source = open_source(str(folder), str(data))
+    assert names(source) == ["felis/1.png", "felis/2.png", "one.png"]
+    assert labels(source) == ["felis", "felis", ""]
+    assert source.read(2) == (data / "all" / "dog" / "3.png").read_bytes()
+    with pytest.raises(UserError, match="leads out"):
+        open_source(str(folder), str(data / "all" / "cat"))
+    # Out of the folder, and round there.
+    (data / "all" / "cat" / "more").symlink_to(data / "all")
+    with pytest.raises(UserError, match="leads back"):
+        open_source(str(folder), str(data))
+    with pytest.raises(UserError, match=r"no such folder for natural\.root"):
+        open_source(str(folder), str(tmp_path / "nowhere"))
+
+
+def test_links_that_lead_nowhere_are_passed_over_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "a/1.png")
+    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "a" / "nowhere.png")
+    (tmp_path / "itself.png").symlink_to(tmp_path / "itself.png")
+    with caplog.at_level(logging.WARNING, "generation"):
+        assert names(open_source(str(tmp_path))) == ["a/1.png"]
+    assert [record.message.count("leads nowhere") for record in caplog.records] == [1, 1]
+    assert "gone.png" in caplog.text
+
+
+def test_a_listing_may_lie_elsewhere_than_its_files(tmp_path: Path) -> None:
+    data, mine = tmp_path / "data", tmp_path / "mine"
+    write(data, "x/b.png", "c.png")
+    write(tmp_path, "out.png")
+    mine.mkdir()
+    listing = mine / "list.txt"
+    listing.write_text(f"x/b.png\n{data / 'c.png'}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r'no file "x/b\.png".*--dataset-root'):
+        open_source(str(listing))
+    source = open_source(str(listing), str(data))
+    assert names(source) == ["x/b.png", "c.png"]
+    assert labels(source) == ["x", ""]
+    listing.write_text("../out.png\n", encoding="utf-8")
+    with pytest.raises(UserError, match="leads out"):
+        open_source(str(listing), str(data))
+
+
+def test_how_a_place_is_written_does_not_tell_sets_apart_but_their_credits_do(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "1.png", "2.png")
+    settings = [
+        Natural(photographs=place, root=root, unreadable_limit=limit).determinants()
+        for place, root, limit in (("a", None, 10), ("b", "/", 20))
+    ]
+    assert settings[0] == settings[1]
+    assert Natural(shortest_side=2).determinants() != settings[0]
+    table = tmp_path / "list.csv"
+    identities = []
+    for label in ("cat", "dog"):
+        table.write_text(f"file,label\n1.png,cat\n2.png,{label}\n", encoding="utf-8")
+        identities.append(identify(open_source(str(table))))
+    assert identities[0].listing_sha256 == identities[1].listing_sha256
+    assert identities[0].credits_sha256 != identities[1].credits_sha256
+
+
 def test_a_plain_listing_keeps_its_own_order(tmp_path: Path) -> None:
     write(tmp_path, "x/b.png", "a c.png", "never.png")
     listing = tmp_path / "list.txt"
@@ -217,10 +288,19 @@ def test_a_wrong_listing_names_its_line(
         assert f"line {line}" in str(caught.value)
 
 
-def test_a_picture_is_no_listing(tmp_path: Path) -> None:
-    write(tmp_path, "1.png")
-    with pytest.raises(UserError, match="not UTF-8"):
-        open_source(str(tmp_path / "1.png"))
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("1.png", "this is one image.*Name the folder that it lies in"),
+        ("val.tar.gz", "this is a packed archive.*Unpack it"),
+        ("val.ZIP", "this is a packed archive.*Unpack it"),
+        ("list", "no listing of photographs: it is not UTF-8 text"),
+    ],
+)
+def test_what_is_no_listing_is_called_what_it_is(tmp_path: Path, name: str, message: str) -> None:
+    write(tmp_path, name)
+    with pytest.raises(UserError, match=message):
+        open_source(str(tmp_path / name))
 
 
 def test_shards_are_read_in_place_whatever_members_are_called(tmp_path: Path) -> None:

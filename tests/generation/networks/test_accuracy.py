@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from generation.natural.decoding import Decoding, decode
-from generation.networks.accuracy import Accuracy, check_network, measure_accuracy
+from generation.networks.accuracy import Accuracy, check_network, check_weights, measure_accuracy
 from generation.networks.class_labels import imagenet_classes
-from generation.networks.network import Network, load_network
+from generation.networks.network import Network, load_network, network_spec
 from house.errors import UserError
 from stimuli.photographs import load_photographs
 
@@ -71,6 +71,20 @@ def test_without_an_expected_share_a_network_of_imagenet_must_name_half(
     else:
         with pytest.raises(UserError, match="expected 50%"):
             check_network(other)
+
+
+def test_a_network_with_other_weights_at_every_building_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "random_networks.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def fresh():\n    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3))\n"
+        "def seeded():\n    torch.manual_seed(0)\n    return fresh()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    check_weights(network_spec("random_networks:seeded"))
+    with pytest.raises(UserError, match=r"other weights each time.*torch\.manual_seed"):
+        check_weights(network_spec("random_networks:fresh"))
 
 
 def test_without_names_of_classes_nothing_can_be_checked(network: Network) -> None:
