@@ -189,7 +189,7 @@ def test_weights_are_taken_for_the_network_that_was_made_with_them(
     with pytest.raises(UserError, match=r"no network of this bank.*It has: a, b"):
         remeasure(out, 4, tmp_path / "c.pth")
     # A bank of one network has nothing else to measure.
-    with pytest.raises(UserError, match="no such file of weights"):
+    with pytest.raises(UserError, match="not where they were"):
         remeasure(parts[0].path, 4)
     told = run_generation("verify", out, PYTHONPATH=str(tmp_path))
     assert told.returncode == 0, told.stderr
