@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,21 +14,18 @@ from torch import Tensor
 
 from generation.networks.arithmetic import tf32_where_asked
 from generation.networks.network import Network
-from generation.synthesis.flatness import Flatness
+from generation.synthesis.groups import Group, Parametrization, parametrization
 from generation.synthesis.kept_memory import keep_freed_memory
 from generation.synthesis.lean_network import LeanNetwork
-from generation.synthesis.maco import MacoImages, RandomCrops
+from generation.synthesis.maco import RandomCrops
 from generation.synthesis.measuring import as_shown, measure
 from generation.synthesis.objectives import objective
-from generation.synthesis.parametrization import FourierImages
-from generation.synthesis.pixels import PixelImages
 from generation.synthesis.redirection import redirecting
 from generation.synthesis.regularizers import l2, total_variation
 from generation.synthesis.settings import Optimized, Settings, Target, rate
-from generation.synthesis.transforms import RandomTransforms, draw_group, draw_scales
+from generation.synthesis.transforms import RandomTransforms, draw_scales
 from generation.synthesis.workshop import workshop
 from house.errors import UserError
-from house.seeds import generator
 
 __all__ = [
     "Optimized",
@@ -43,18 +40,6 @@ __all__ = [
 
 # Gradients by single pixels are smaller than the smallest 16-bit float.
 _FLOAT16_SCALE = 4096.0
-
-
-class Parametrization(Protocol):
-    """What is optimised, and the map from it to images."""
-
-    def initial(self, rng: np.random.Generator, images: int, sd: float) -> npt.NDArray[np.float32]:
-        """Draw the parameters of several images; the images' axis comes first."""
-        ...
-
-    def __call__(self, parameters: Tensor, /) -> Tensor:
-        """Render RGB images (N, 3, H, H) in [0, 1]."""
-        ...
 
 
 def optimize(
@@ -104,8 +89,8 @@ def optimize(
     device = network.device
     if device.type == "cpu":
         keep_freed_memory()
-    render = _parametrization(settings, device, magnitude)
-    groups = [_Group(target, settings, seed, render, device) for target in targets]
+    render = parametrization(settings, device, magnitude)
+    groups = [Group(target, settings, seed, render, device) for target in targets]
     kept = workshop(network)
     current: Settings | None = None
     optimizer = _optimizer([group.parameters for group in groups], settings)
@@ -145,41 +130,6 @@ def optimize(
     ]
 
 
-class _Group:
-    """A target's parameters, draws and state."""
-
-    def __init__(
-        self,
-        target: Target,
-        settings: Settings,
-        seed: int,
-        render: Parametrization,
-        device: torch.device,
-    ) -> None:
-        self.target = target
-        self.name = (target.unit_id, target.sign)
-        self.draws = draw_group(settings.transforms, settings.steps, seed, *self.name)
-        rng = generator(seed, "spectrum", *self.name)
-        drawn = render.initial(rng, settings.images, settings.sd)
-        self.parameters = torch.from_numpy(drawn).to(device).requires_grad_(True)
-        # Activation, objective and similarity.
-        self.terms = torch.zeros(3, device=device)
-        self.updates = 0
-        self.finished = False
-        self._flatness = Flatness(settings.flatness) if settings.flatness else None
-        self._spectral = settings.parametrization == "fourier"
-
-    def watch(self) -> None:
-        """See whether the gradient has become flat; this update is then the last."""
-        if self._flatness is None or self.parameters.grad is None:
-            return
-        gradient = self.parameters.grad
-        if self._spectral:
-            gradient = torch.fft.irfft2(torch.view_as_complex(gradient), norm="ortho")
-        length = float(gradient.flatten(1).norm(dim=1).max())
-        self.finished = self._flatness.reached(length)
-
-
 class _Pass:
     """One forward and backward pass of the network over some groups."""
 
@@ -202,7 +152,7 @@ class _Pass:
         )
         self._loss_scale = _FLOAT16_SCALE if settings.precision == "float16" else 1.0
 
-    def __call__(self, groups: Sequence[_Group], step: int) -> None:
+    def __call__(self, groups: Sequence[Group], step: int) -> None:
         """Leave each group's gradient and the terms of its objective with it."""
         settings = self._settings
         for group in groups:
@@ -259,7 +209,7 @@ class _Pass:
                 penalty = penalty + weight * found.sum(dim=1) / settings.images
         return penalty
 
-    def _directions(self, groups: Sequence[_Group], channels: int) -> list[Tensor] | None:
+    def _directions(self, groups: Sequence[Group], channels: int) -> list[Tensor] | None:
         if self._settings.objective != "direction":
             return None
         directions = []
@@ -269,18 +219,6 @@ class _Pass:
                 direction[channel] = weight
             directions.append(direction)
         return directions
-
-
-def _parametrization(
-    settings: Settings, device: torch.device, magnitude: npt.NDArray[np.float32] | None
-) -> Parametrization:
-    if settings.parametrization == "pixels":
-        return PixelImages(settings.canvas, device)
-    if settings.parametrization == "maco":
-        if magnitude is None:
-            raise AssertionError("MACO needs the magnitude of photographs")
-        return MacoImages(settings.canvas, device, magnitude)
-    return FourierImages(settings.canvas, device)
 
 
 def _optimizer(parameters: Iterable[Tensor], settings: Settings) -> torch.optim.Optimizer:
@@ -298,7 +236,7 @@ def _optimizer(parameters: Iterable[Tensor], settings: Settings) -> torch.optim.
 def _finish(
     network: Network,
     layer: str,
-    group: _Group,
+    group: Group,
     render: Parametrization,
     settings: Settings,
     curve: npt.NDArray[np.float32],

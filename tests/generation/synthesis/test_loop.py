@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from generation.networks.network import REGISTRY, Branch, Layer, Network
 from generation.synthesis.flatness import FlatnessSettings
+from generation.synthesis.groups import Group, parametrization
 from generation.synthesis.lean_network import LeanNetwork
 from generation.synthesis.memory import Passes
-from generation.synthesis.optimize import _Group, _optimizer, _parametrization, optimize
+from generation.synthesis.optimize import _optimizer, optimize
 from generation.synthesis.settings import Settings, Target
 from generation.synthesis.transforms import TransformSettings, draw_scales, scaled_size
 from house.errors import UserError
@@ -115,13 +116,13 @@ def test_the_scale_of_each_step_is_the_one_drawn_for_it(monkeypatch: pytest.Monk
 def test_flatness_is_that_of_the_gradient_by_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[float] = []
     monkeypatch.setattr(
-        "generation.synthesis.optimize.Flatness.reached",
+        "generation.synthesis.groups.Flatness.reached",
         lambda self, length: lengths.append(length) or False,
     )
     settings = dataclasses.replace(SETTINGS, flatness=FlatnessSettings())
     device = torch.device("cpu")
-    render = _parametrization(settings, device, None)
-    group = _Group(TARGET, settings, 1, render, device)
+    render = parametrization(settings, device, None)
+    group = Group(TARGET, settings, 1, render, device)
     group.parameters.grad = torch.randn_like(group.parameters)
     group.watch()
     parts = group.parameters.grad.numpy().astype(np.float64)
