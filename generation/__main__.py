@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import house.quiet_interrupt  # noqa: F401  # isort: skip
+import contextlib
 import os
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +12,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from generation.arguments import BankArgument
+from generation.arguments import BankArgument, QuietOption
 from generation.building.command import build
 from generation.prediction.command import predict
 from generation.sweep.command import merge, sweep
-from house.cli import console, make_app, messages, run
+from house.cli import console, make_app, messages, progress, run
+from house.errors import UserError
 from house.places import banks_directory, reports_directory
 
 # Threads that wait sleep instead of spinning: on a machine with other work, spinning triples the
@@ -52,22 +54,33 @@ def verify(
 
     Ends with status 1 where something is wrong.
     """
-    from stimuli import verify_bank
+    from generation.inspection.verification import verify_apart
 
     path = bank or banks_directory() / "demo.h5"
-    found = verify_bank(path)
+    found = verify_apart(path)
     problems = list(found.problems)
+    for warning in found.warnings:
+        messages.print(f"[yellow]note:[/] {escape(warning)}")
+    if found.content_sha256:
+        console.print(f"content sha256: {found.content_sha256}")
     if not problems and sample:
         from generation.inspection.remeasure import remeasure
 
-        measured, differing = remeasure(
-            path, sample, weights, lambda text: messages.print(f"[yellow]note:[/] {escape(text)}")
-        )
+        try:
+            measured, differing = remeasure(
+                path,
+                sample,
+                weights,
+                lambda text: messages.print(f"[yellow]note:[/] {escape(text)}"),
+            )
+        except UserError:
+            console.print(
+                f"{escape(str(path))}: structure and all checksums are right, but its images "
+                "could not be measured again"
+            )
+            raise
         problems += differing
         console.print(f"{measured} images measured again, {len(differing)} differ")
-    for warning in found.warnings:
-        messages.print(f"[yellow]note:[/] {escape(warning)}")
-    console.print(f"content sha256: {found.content_sha256}")
     if problems:
         for problem in problems:
             messages.print(f"[bold red]wrong:[/] {escape(problem)}")
@@ -82,13 +95,36 @@ def preview(
         Path | None,
         typer.Option(help="Folder for the pictures.", show_default="preview among the reports"),
     ] = None,
+    chosen: Annotated[
+        str | None,
+        typer.Option(
+            "--units",
+            metavar="N|UNIT,UNIT",
+            help="So many units, spread over the bank, or these.",
+            show_default="all",
+        ),
+    ] = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Draw contact sheets of a bank: a PNG for each unit, an overview, and one HTML page."""
+    """Draw contact sheets of a bank: a PNG for each unit, an overview, and one HTML page.
+
+    The page stands from the first sheet on; an interrupt leaves what was drawn.
+    """
     from generation.inspection.preview import draw_preview
 
     path = bank or banks_directory() / "demo.h5"
     folder = out or reports_directory() / "preview" / path.stem
-    page = draw_preview(path, folder)
+    bar = progress(quiet=quiet)
+    with contextlib.ExitStack() as stack:
+
+        def advance(done: int, of: int) -> None:
+            # Not before there is something to show: an error then stands alone.
+            if not bar.tasks:
+                stack.enter_context(bar)
+                bar.add_task("sheets", total=of)
+            bar.update(bar.tasks[0].id, completed=done)
+
+        page = draw_preview(path, folder, chosen, advance)
     console.print(f"page: {escape(str(page))}")
     console.print(f"overview: {escape(str(folder / 'overview.jpg'))}")
 
@@ -159,7 +195,6 @@ def convert_weights(
 ) -> None:
     """Turn the published frozen graph of InceptionV1 into weights; needs no TensorFlow."""
     from generation.networks.convert_inception_v1 import convert
-    from house.errors import UserError
 
     if out.exists() and not force:
         raise UserError(

@@ -27,7 +27,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Recipe(_Part):
@@ -108,5 +108,8 @@ def load_recipe(
     except UserError as error:
         place = "--network" if changes.network else f"{path}, key network"
         where = f"{place}: {error.where}" if error.where else place
-        raise UserError(error.problem, where=where, remedy=error.remedy) from None
+        remedy = error.remedy
+        if remedy is None and "no such file" in error.problem:
+            remedy = "Relative paths in a recipe count from the folder where the command is given."
+        raise UserError(error.problem, where=where, remedy=remedy) from None
     return recipe, spec, text

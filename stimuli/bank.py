@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from functools import cached_property
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from house.errors import UserError
 from house.names import nearest
 from stimuli import schema
+from stimuli.damage import damaged, reading, reason_of
 from stimuli.machine import MachinePrediction, machine_names, read_machine
 from stimuli.schema import SIGNS, Sign, Unit
 
@@ -48,12 +50,11 @@ class StimulusBank:
                 where=str(self.path),
                 remedy="Build one with `python -m generation build`, or check the path.",
             )
-        try:
+        with reading(self.path):
             self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise _damaged(self.path, str(error)) from error
         try:
-            self._check_header()
+            with self._reading():
+                self._check_header()
         except BaseException:
             self._file.close()
             raise
@@ -73,9 +74,38 @@ class StimulusBank:
         """Close the file; reading afterwards is an error."""
         self._file.close()
 
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        return reading(self.path, self._file)
+
+    def _attribute(self, name: str) -> str:
+        with self._reading():
+            return str(self._file.attrs[name])
+
+    def dataset(self, name: str) -> h5py.Dataset:
+        """Give a data set by its path within the file; a `UserError` where it is none."""
+        with self._reading():
+            found = self._file[name]
+            if not isinstance(found, h5py.Dataset):
+                raise damaged(self.path, f"{name} is no data set")
+            return found
+
+    def values(self, name: str, place: Any = ()) -> npt.NDArray[Any]:
+        """Read a data set, or a place in it; texts as an array of str."""
+        with self._reading():
+            found = self.dataset(name)
+            text = h5py.check_string_dtype(found.dtype) is not None
+            return np.asarray(found.asstr()[place] if text else found[place])
+
+    def _shape(self, name: str, axes: int) -> tuple[int, ...]:
+        with self._reading():
+            shape = tuple(int(length) for length in self.dataset(name).shape)
+        if len(shape) != axes:
+            raise damaged(self.path, f"{name} has {len(shape)} axes, not {axes}")
+        return shape
+
     def _check_header(self) -> None:
         attributes = self._file.attrs
-        if attributes.get("format") != schema.FORMAT:
+        if str(attributes.get("format")) != schema.FORMAT:
             raise UserError(
                 "this HDF5 file is no stimulus bank",
                 where=str(self.path),
@@ -92,49 +122,55 @@ class StimulusBank:
         missing = [name for name in schema.DATASETS if name not in self._file]
         missing += [name for name in schema.ATTRIBUTES if name not in attributes]
         if missing:
-            raise _damaged(self.path, f"missing {', '.join(missing)}")
+            raise damaged(self.path, f"missing {', '.join(missing)}")
 
     @property
     def name(self) -> str:
         """What people call this bank."""
-        return str(self._file.attrs["name"])
+        return self._attribute("name")
 
     @property
     def schema_version(self) -> int:
         """Version of the format."""
-        return int(self._file.attrs["schema_version"])
+        with self._reading():
+            return int(self._file.attrs["schema_version"])
 
     @property
     def content_sha256(self) -> str:
         """Checksum, as recorded, over everything that a participant can see."""
-        return str(self._file.attrs["content_sha256"])
+        return self._attribute("content_sha256")
 
     @property
     def recipe(self) -> str:
         """The recipe as TOML text."""
-        return str(self._file.attrs["recipe"])
+        return self._attribute("recipe")
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Seeds, versions, hardware, network and checksums."""
-        value = json.loads(self._file.attrs["provenance"])
-        assert isinstance(value, dict)
+        try:
+            value = json.loads(self._attribute("provenance"))
+        except ValueError as error:
+            reason = f"its provenance is no JSON: {reason_of(error)}"
+            raise damaged(self.path, reason) from error
+        if not isinstance(value, dict):
+            raise damaged(self.path, "its provenance is no JSON object")
         return value
 
     @property
     def image_size(self) -> int:
         """Height and width of every image in pixels."""
-        return int(self._file["natural/images"].shape[1])
+        return self._shape("natural/images", 4)[1]
 
     @property
     def images_per_sign(self) -> int:
         """Number of synthetic images of a unit and sign."""
-        return int(self._file["synthetic/images"].shape[2])
+        return self._shape("synthetic/images", 6)[2]
 
     @property
     def n_natural(self) -> int:
         """Number of natural images stored."""
-        return int(self._file["natural/images"].shape[0])
+        return self._shape("natural/images", 4)[0]
 
     @property
     def n_batches(self) -> int:
@@ -149,19 +185,27 @@ class StimulusBank:
     @cached_property
     def _batches(self) -> npt.NDArray[np.int32]:
         # A few kilobytes a unit, of which every plan asks for many.
-        return np.asarray(self._file["natural/batches"][()], dtype=np.int32)
+        self._shape("natural/batches", 4)
+        return np.asarray(self.values("natural/batches"), dtype=np.int32)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
         """All units in the bank's order."""
         columns = {}
-        present = [n for n in schema.OPTIONAL_UNIT_COLUMNS if f"units/{n}" in self._file]
-        for name in (*schema.UNIT_COLUMNS, *present):
-            dataset = self._file[f"units/{name}"]
-            text = h5py.check_string_dtype(dataset.dtype) is not None
-            columns[name] = list(dataset.asstr()[:]) if text else [int(v) for v in dataset[:]]
-        rows = zip(*columns.values(), strict=True)
-        return tuple(Unit(**dict(zip(columns, values, strict=True))) for values in rows)
+        with self._reading():
+            present = [n for n in schema.OPTIONAL_UNIT_COLUMNS if f"units/{n}" in self._file]
+            for name in (*schema.UNIT_COLUMNS, *present):
+                text = h5py.check_string_dtype(schema.expected_dtype(f"units/{name}")) is not None
+                found = self.values(f"units/{name}").tolist()
+                if any(isinstance(value, str) is not text for value in found):
+                    raise damaged(self.path, f"units/{name} holds values of another type")
+                columns[name] = found
+            rows = zip(*columns.values(), strict=True)
+            units = tuple(Unit(**dict(zip(columns, values, strict=True))) for values in rows)
+            for unit in units:
+                if unit.unit_id != schema.unit_id(unit.layer, unit.branch, unit.channel):
+                    raise damaged(self.path, f"{unit.unit_id} is not the unit that it is called")
+        return units
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -172,10 +216,11 @@ class StimulusBank:
         try:
             return self._rows[unit_id]
         except KeyError:
+            some = ", ".join(list(self._rows)[:12]) + (", …" if len(self._rows) > 12 else "")
             raise UserError(
                 f'this bank has no unit "{unit_id}"',
                 where=str(self.path),
-                remedy=nearest(unit_id, self._rows) or f"It has: {', '.join(self._rows)}.",
+                remedy=nearest(unit_id, self._rows) or f"It has: {some}.",
             ) from None
 
     def unit(self, unit_id: str) -> Unit:
@@ -185,7 +230,7 @@ class StimulusBank:
     @cached_property
     def _pictures(self) -> dict[str, h5py.Dataset]:
         # Looking a data set up takes longer than reading a picture from it.
-        return {kind: self._file[f"{kind}/images"] for kind in ("natural", "synthetic")}
+        return {kind: self.dataset(f"{kind}/images") for kind in ("natural", "synthetic")}
 
     def image(self, image_id: str) -> npt.NDArray[np.uint8]:
         """Read one image.
@@ -203,17 +248,21 @@ class StimulusBank:
         group, _, rest = image_id.partition("/")
         try:
             if group == "natural":
-                value = self._pictures["natural"][int(rest)]
+                place: Any = int(rest)
             elif group == "synthetic":
                 unit_id, sign, index = rest.split("/")
                 place = (self.row(unit_id), SIGNS.index(sign), int(index))
-                value = self._pictures["synthetic"][place]
             else:
                 raise ValueError(image_id)
+            pictures = self._pictures[group]
+            try:
+                value = pictures[place]
+            except (ValueError, IndexError):
+                raise
+            except Exception as error:
+                raise damaged(self.path, reason_of(error)) from error
         except (ValueError, IndexError) as error:
             raise UserError(f'this bank has no image "{image_id}"', where=str(self.path)) from error
-        except OSError as error:
-            raise _damaged(self.path, str(error)) from error
         return np.asarray(value, dtype=np.uint8)
 
     def images(self, image_ids: Iterable[str]) -> list[npt.NDArray[np.uint8]]:
@@ -240,7 +289,8 @@ class StimulusBank:
 
     def exemplars(self, unit_id: str, sign: Sign) -> tuple[str, ...]:
         """Ids of the most extreme natural images of a unit, most extreme first."""
-        rows = self._file["natural/exemplars"][self.row(unit_id), SIGNS.index(sign)]
+        place = (self.row(unit_id), SIGNS.index(sign))
+        rows = self.values("natural/exemplars", place)
         return tuple(schema.natural_id(int(row)) for row in rows)
 
     def activations(
@@ -255,12 +305,12 @@ class StimulusBank:
         """
         name = "synthetic/activations" if kind == "synthetic" else "natural/exemplar_activations"
         place = (self.row(unit_id), SIGNS.index(sign))
-        return np.asarray(self._file[name][place], dtype=np.float32)
+        return np.asarray(self.values(name, place), dtype=np.float32)
 
     def curve(self, unit_id: str, sign: Sign) -> npt.NDArray[np.float32]:
         """Mean activation during optimisation at `curve_steps`, shape (C,)."""
         place = (self.row(unit_id), SIGNS.index(sign))
-        return np.asarray(self._file["synthetic/curves"][place], dtype=np.float32)
+        return np.asarray(self.values("synthetic/curves", place), dtype=np.float32)
 
     def optimisation(self, unit_id: str, sign: Sign) -> dict[str, Any]:
         """How a unit's synthetic images came about.
@@ -274,7 +324,7 @@ class StimulusBank:
         """
         place = (self.row(unit_id), SIGNS.index(sign))
         return {
-            name: self._file[where][place]
+            name: self.values(where, place)[()]
             for name, where in schema.OPTIMISATION.items()
             if where in self._file
         }
@@ -282,16 +332,18 @@ class StimulusBank:
     @property
     def curve_steps(self) -> npt.NDArray[np.int32]:
         """Optimisation steps at which `curve` was recorded, shape (C,)."""
-        return np.asarray(self._file["synthetic/curve_steps"][:], dtype=np.int32)
+        return np.asarray(self.values("synthetic/curve_steps"), dtype=np.int32)
 
     @property
     def machine_names(self) -> tuple[str, ...]:
         """Names of the machine observers whose answers the bank holds."""
-        return machine_names(self._file)
+        with self._reading():
+            return machine_names(self._file)
 
     def machine(self, name: str | None = None) -> MachinePrediction:
         """Answers of a machine observer to every trial; without a name, of the only one."""
-        return read_machine(self._file, tuple(self._rows), name)
+        with self._reading():
+            return read_machine(self._file, tuple(self._rows), name)
 
     def source(self, image_id: str) -> dict[str, str]:
         """Source of a natural image: name, sha256, label, licence, author."""
@@ -299,7 +351,7 @@ class StimulusBank:
         if group != "natural":
             raise ValueError(f"{image_id} is no natural image")
         return {
-            column: str(self._file[f"natural/{column}"].asstr()[int(row)])
+            column: str(self.values(f"natural/{column}", int(row)))
             for column in schema.NATURAL_COLUMNS
         }
 
@@ -308,24 +360,14 @@ class StimulusBank:
 
         Takes about a second per gigabyte. A bank is whole when this equals `content_sha256`.
         """
-        try:
+        with self._reading():
             return schema.combine_hashes(
-                (name, schema.hash_dataset(self._file[name]))
+                (name, schema.hash_dataset(self.dataset(name)))
                 for name in schema.visible_datasets(self._file)
             )
-        except OSError as error:
-            raise _damaged(self.path, str(error)) from error
 
 
 def read_units(path: Path | str) -> tuple[Unit, ...]:
     """Read the unit table of a bank."""
     with StimulusBank(path) as bank:
         return bank.units
-
-
-def _damaged(path: Path, reason: str) -> UserError:
-    return UserError(
-        f"this stimulus bank is damaged ({reason})",
-        where=str(path),
-        remedy="Copy it again, or rebuild it with `python -m generation build`.",
-    )

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from house.errors import UserError
 from house.names import NAME_RULE, is_name, nearest
 from stimuli import schema
+from stimuli.damage import reason_of
 
 ROOT = "machine"
 CONDITIONS = ("natural", "synthetic")
@@ -167,14 +168,15 @@ def read_machine(file: h5py.File, unit_ids: tuple[str, ...], name: str | None) -
             where=where,
             remedy=f"{nearest(name, names)} It has: {', '.join(names)}.".strip(),
         )
-    group = file[f"{ROOT}/{name}"]
     try:
+        group = file[f"{ROOT}/{name}"]
         arrays = {key: np.asarray(group[key][()]) for key in _kept(group)}
-        facts = json.loads(group.attrs["facts"])
+        facts = dict(json.loads(group.attrs["facts"]))
         return MachinePrediction(name, unit_ids, facts=facts, **arrays)
-    except (KeyError, OSError, ValueError) as error:
+    except Exception as error:
+        # What h5py raises depends on where the damage lies.
         raise UserError(
-            f'the prediction "{name}" is damaged ({error})',
+            f'the prediction "{name}" is damaged ({reason_of(error)})',
             where=where,
             remedy="Make it again with `python -m generation predict BANK --force`.",
         ) from error

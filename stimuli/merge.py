@@ -139,7 +139,7 @@ def _facts(bank: StimulusBank) -> dict[str, Any]:
         "images_per_sign": bank.images_per_sign,
         "n_batches": bank.n_batches,
         "batch_size": bank.batch_size,
-        "ranks": int(bank._file["natural/exemplars"].shape[2]),
+        "ranks": int(bank.dataset("natural/exemplars").shape[-1]),
         "curve_steps": bank.curve_steps.tolist(),
         "assignment": bank.provenance.get("assignment", "described"),
         "query_percentile": bank.provenance.get("query_percentile"),
@@ -169,21 +169,20 @@ def _write_synthetic(writer: BankWriter, banks: Sequence[StimulusBank]) -> None:
     row, wanted = 0, schema.OPTIMISATION
     known = all(where in bank._file for bank in banks for where in wanted.values())
     for bank in banks:
-        file = bank._file
         for own in range(len(bank.units)):
             for sign in range(len(SIGNS)):
                 writer.write_synthetic(
                     row,
                     sign,
-                    file["synthetic/images"][own, sign],
-                    file["synthetic/activations"][own, sign],
-                    file["synthetic/curves"][own, sign],
+                    bank.values("synthetic/images", (own, sign)),
+                    bank.values("synthetic/activations", (own, sign)),
+                    bank.values("synthetic/curves", (own, sign)),
                 )
                 if known:
                     writer.write_optimisation(
                         row,
                         sign,
-                        **{name: file[where][own, sign] for name, where in wanted.items()},
+                        **{name: bank.values(at, (own, sign)) for name, at in wanted.items()},
                     )
             row += 1
 
@@ -199,10 +198,10 @@ def _share_photographs(
     sources: list[tuple[int, int]] = []
     rows = []
     for index, bank in enumerate(banks):
-        names = bank._file["natural/name"].asstr()[:]
+        names = bank.values("natural/name")
         own = np.empty(bank.n_natural, np.int32)
         for row in range(bank.n_natural):
-            digest = hashlib.sha256(bank._file["natural/images"][row].tobytes())
+            digest = hashlib.sha256(bank.values("natural/images", row).tobytes())
             digest.update(str(names[row]).encode())
             key = digest.digest()
             if key not in places:
@@ -217,13 +216,13 @@ def _write_natural(
     writer: BankWriter, banks: Sequence[StimulusBank], sources: Sequence[tuple[int, int]]
 ) -> None:
     texts = {
-        column: [bank._file[f"natural/{column}"].asstr()[:] for bank in banks]
+        column: [bank.values(f"natural/{column}") for bank in banks]
         for column in schema.NATURAL_COLUMNS
     }
 
     def pictures() -> Iterator[npt.NDArray[np.uint8]]:
         for index, row in sources:
-            yield np.asarray(banks[index]._file["natural/images"][row], dtype=np.uint8)
+            yield np.asarray(banks[index].values("natural/images", row), dtype=np.uint8)
 
     columns = {
         column: [str(values[index][row]) for index, row in sources]
@@ -236,7 +235,7 @@ def _write_exemplars(
     writer: BankWriter, banks: Sequence[StimulusBank], rows: Sequence[npt.NDArray[np.int32]]
 ) -> None:
     def joined(name: str, moved: bool) -> npt.NDArray[Any]:
-        parts = [np.asarray(bank._file[f"natural/{name}"][()]) for bank in banks]
+        parts = [bank.values(f"natural/{name}") for bank in banks]
         if moved:
             parts = [own[values] for own, values in zip(rows, parts, strict=True)]
         return np.concatenate(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,6 +56,8 @@ OPTIONAL_MEASURED = tuple(OPTIMISATION.values())
 OPTIONAL = tuple(f"units/{column}" for column in OPTIONAL_UNIT_COLUMNS)
 
 ATTRIBUTES = ("format", "schema_version", "name", "content_sha256", "recipe", "provenance")
+ATTRIBUTES_CHECKSUM = "attributes_sha256"
+"""Attribute over the others; banks of earlier programs lack it."""
 
 NETWORK_SEPARATOR = "@"
 """In a bank of several networks a layer is called ``fire5@squeezenet1_1``."""
@@ -153,6 +155,13 @@ def combine_hashes(parts: Iterable[tuple[str, str]]) -> str:
     for name, value in sorted(parts):
         digest.update(f"{name} {value}\n".encode())
     return digest.hexdigest()
+
+
+def hash_attributes(attributes: Mapping[str, Any]) -> str:
+    """SHA-256 over the root's `ATTRIBUTES`, each as text."""
+    return combine_hashes(
+        (name, hashlib.sha256(str(attributes[name]).encode()).hexdigest()) for name in ATTRIBUTES
+    )
 
 
 def visible_datasets(present: Container[str]) -> tuple[str, ...]:

@@ -156,8 +156,8 @@ class BankWriter:
         *,
         objective_curve: npt.ArrayLike,
         similarity_curve: npt.ArrayLike,
-        diversity: float,
-        updates: int,
+        diversity: npt.ArrayLike,
+        updates: npt.ArrayLike,
     ) -> None:
         """Write how one unit's synthetic images of one sign came about; may be left out for all.
 
@@ -167,9 +167,9 @@ class BankWriter:
             As for `write_synthetic`.
         objective_curve, similarity_curve : float array, shape (C,)
             What was maximised as a whole, and the images' similarity within it.
-        diversity : float
+        diversity : float or array of shape ()
             Weight of that similarity, in units of activation.
-        updates : int
+        updates : int or array of shape ()
             How many were made.
         """
         values = (objective_curve, similarity_curve, diversity, updates)
@@ -306,6 +306,7 @@ class BankWriter:
         attributes["content_sha256"] = self.content_sha256
         attributes["recipe"] = self.recipe
         attributes["provenance"] = self._provenance
+        attributes[schema.ATTRIBUTES_CHECKSUM] = schema.hash_attributes(attributes)
         for prediction in self._predictions:
             put_machine(self._file, prediction)
 

@@ -25,6 +25,7 @@ from generation.natural.photographs import Identity, Pool, identify, open_pool
 from generation.natural.stage import Exemplars, find_exemplars
 from generation.networks.accuracy import Accuracy, check_network, check_weights
 from generation.networks.network import NetworkSpec, with_weights
+from generation.networks.trial_run import TrialRun
 from generation.recipe import Recipe
 from generation.reporting.reporter import Reporter
 from generation.synthesis import stage as synthesis_stage
@@ -129,6 +130,7 @@ def build(
         if selection.named_for:
             reporter.say(f"note: {selection.describe(spec.name)}")
         scheduler.begin(job, spec)
+        scheduler.check(TrialRun.of(recipe.synthesis, units, facts.precision))
         accuracy = _check(scheduler, spec, reporter)
         files = RecordingFiles(work.path, job.recording_key(units))
         if threads := work.claim([files.key], facts.threads):

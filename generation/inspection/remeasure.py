@@ -16,6 +16,7 @@ from generation.synthesis.measuring import measure
 from house.errors import UserError
 from house.files import sha256_file
 from stimuli import StimulusBank, Unit
+from stimuli.damage import reading
 from stimuli.schema import NETWORK_SEPARATOR, network_of
 
 # Other processors and libraries add in another order; wrong images differ by far more. Relative
@@ -88,7 +89,8 @@ def _networks(bank: StimulusBank) -> list[tuple[str, dict[str, Any]]]:
     merged = bank.provenance.get("merged")
     if merged is None:
         return [("", bank.provenance)]
-    return [(part["network_label"], part["provenance"]) for part in merged]
+    with reading(bank.path):
+        return [(str(part["network_label"]), dict(part["provenance"])) for part in merged]
 
 
 def _owner(
@@ -114,9 +116,25 @@ def _owner(
 def _load(provenance: dict[str, Any], path: Path, weights: Path | None) -> Network:
     name = str(provenance.get("network", ""))
     recorded = str(provenance.get("weights_sha256", ""))
-    choice = NetworkChoice(**(provenance.get("network_choice") or {"name": name}))
+    try:
+        choice = NetworkChoice.model_validate(provenance.get("network_choice") or {"name": name})
+    except ValueError as error:
+        raise UserError(
+            "this bank does not say which network it was made with",
+            where=str(path),
+            remedy="Leave its images unmeasured with --sample 0.",
+        ) from error
+    # Neither names of classes nor labelled photographs are needed for measuring, and they may
+    # have stayed on the machine that built the bank.
+    choice = choice.model_copy(update={"classes": None, "accuracy_folder": None})
     if weights is not None:
         choice = choice.model_copy(update={"weights": str(weights)})
+    elif choice.weights is not None and not Path(choice.weights).expanduser().is_file():
+        raise UserError(
+            f"the weights of {name} are not where they were when this bank was made",
+            where=choice.weights,
+            remedy="Give the file with --weights, or leave the images unmeasured with --sample 0.",
+        )
     spec = with_weights(network_spec(choice))
     if spec.weights_sha256 != recorded:
         raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,8 @@ TITLES = {"min": "minimally activating", "max": "maximally activating"}
 Kind = Literal["synthetic", "natural"]
 SIGNS: tuple[Sign, Sign] = ("min", "max")
 KINDS: tuple[Kind, Kind] = ("synthetic", "natural")
+# More are hard to count; such numbers get an exponent.
+_DECIMALS = 5
 KIND_TITLES = {"synthetic": "synthetic images", "natural": "photographs"}
 
 
@@ -44,9 +47,16 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont.Im
 
 
 def number(value: float) -> str:
-    """Write an activation: three or more digits, a true minus sign."""
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:.{digits}f}".replace("-", "−")
+    """Write an activation: three significant digits, all before the point; a true minus sign."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    # Rounded first: 9.999 has one digit before the point and 10.0 two.
+    rounded = float(f"{value:.3g}") if abs(value) < 1000 else value
+    decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    text = f"{rounded:.{decimals}f}" if decimals <= _DECIMALS else f"{value:.2e}"
+    return text.replace("-", "−")
 
 
 def unit_sheet(shown: UnitImages, network: str, layers: int) -> Image.Image:
@@ -125,13 +135,16 @@ def _axis(draw: ImageDraw.ImageDraw, place: tuple[int, int, int], shown: UnitIma
     """Draw all activations on one line: synthetic ones above it, photographs' below."""
     left, y, right = place
     values = np.concatenate(list(shown.activations.values()))
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return
     low, high = float(values.min()), float(values.max())
     span = (high - low) or 1.0
     draw.text((left, y - 20), "activation of each image", SOFT, font(12))
     draw.text((right, y - 20), "synthetic above, photographs below", SOFT, font(12), anchor="ra")
     draw.line((left, y + 24, right, y + 24), fill=FAINT, width=2)
     for (kind, sign), group in shown.activations.items():
-        for value in group:
+        for value in group[np.isfinite(group)]:
             x = left + (float(value) - low) / span * (right - left)
             top = y + 8 if kind == "synthetic" else y + 26
             draw.line((x, top, x, top + 14), fill=COLOURS[sign], width=2)

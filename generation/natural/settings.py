@@ -60,7 +60,7 @@ class Natural(BaseModel):
         Passes after which the recording is stored, to go on from there.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     photographs: str = "embedded"
     root: str | None = None

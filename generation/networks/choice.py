@@ -37,7 +37,7 @@ class NetworkChoice(BaseModel):
         See `generation.networks.architectures.hooked.HookedNetwork`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(min_length=1)
     weights: str | None = None

@@ -116,9 +116,21 @@ def _spec(
 ) -> NetworkSpec:
     size = choice.size or size
     layout = choice.layout or "channels_first"
-    found = hookable_layers(module, size, layout=layout, prefix_tokens=choice.prefix_tokens)
+    left_out: dict[str, str] = {}
+    found = hookable_layers(
+        module, size, layout=layout, prefix_tokens=choice.prefix_tokens, left_out=left_out
+    )
+    for name in choice.layers:
+        if name in left_out:
+            raise UserError(f"layer {name} of {choice.name} has no units: {left_out[name]}")
     if not found:
-        raise UserError(f"{choice.name} has no layer with channels")
+        reasons = [f"{name}: {why}" for name, why in left_out.items() if name]
+        raise UserError(
+            f"{choice.name} has no layer with channels",
+            remedy=f"{'; '.join(reasons[:3])}{'; …' if len(reasons) > 3 else ''}."
+            if reasons
+            else "A layer is a submodule, such as an nn.Conv2d.",
+        )
     names = tuple(layer.name for layer in found)
     spec = NetworkSpec(
         name=choice.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         # What a damaged archive or pickle raises depends on where the damage lies.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if isinstance(error, pickle.UnpicklingError):
+            # torch's own words advise to run whatever the file holds.
+            reason = "it is damaged, or holds more than arrays, such as a whole module"
         raise UserError(
             f"the weights cannot be read ({reason})",
             where=str(path),
-            remedy="Give an .npz file of arrays or a state dict saved with torch.save.",
+            remedy="Give an .npz file of arrays, or what torch.save made of a module.state_dict().",
         ) from error
 
 

@@ -56,7 +56,7 @@ class Sweep(BaseModel):
     networks : tuple of SweepNetwork
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: _Label
     description: str = ""

@@ -16,7 +16,7 @@ from generation.synthesis.transforms import TransformSettings, scaled_size
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Transforms(_Part):
@@ -160,7 +160,10 @@ class Synthesis(_Part):
     @model_validator(mode="before")
     @classmethod
     def _filled(cls, data: Any) -> Any:
-        return with_preset(data)
+        filled = with_preset(data)
+        if isinstance(data, dict) and "transforms" in data and filled.get("crops") is not None:
+            raise ValueError("`crops` take the place of `transforms`: leave one of them out")
+        return filled
 
     @model_validator(mode="after")
     def _sizes(self) -> Synthesis:

@@ -10,6 +10,7 @@ import numpy as np
 from generation.networks.network import network_spec
 from generation.networks.spec import Layer, NetworkSpec
 from generation.recipe import Recipe
+from generation.units.directions import check_directions
 from generation.units.draws import draw_units
 from generation.units.strata import adapt, has_all
 from house.errors import UserError
@@ -100,8 +101,15 @@ def select(recipe: Recipe, spec: NetworkSpec) -> Selection:
     Raises
     ------
     UserError
-        If a name is wrong or stands twice, or a stratum has too few channels left.
+        If a name is wrong or stands twice, a stratum has too few channels left, or the recipe's
+        directions do not belong to the units.
     """
+    selection = _selected(recipe, spec)
+    check_directions(recipe, spec, selection.units)
+    return selection
+
+
+def _selected(recipe: Recipe, spec: NetworkSpec) -> Selection:
     if recipe.named_for in ("", spec.name):
         return Selection(_ordered(_limited(_named(recipe, spec), recipe.limit)))
     source = network_spec(recipe.named_for)

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generation.inspection.preview import draw_preview
-from generation.inspection.sheets import number
 from tests.generation.conftest import run_generation
 
 
@@ -44,14 +42,6 @@ def test_build_verify_preview_as_a_user_would(recipe_file: Path, tmp_path: Path)
     damaged = run_generation("verify", out)
     assert damaged.returncode == 1
     assert "checksum" in damaged.stderr
-
-
-def test_a_page_needs_no_known_network(recipe_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="no such stimulus bank"):
-        draw_preview(tmp_path / "none.h5", tmp_path)
-    assert number(-1234.56) == "−1235"
-    assert number(12.345) == "12.3"
-    assert number(0.1234) == "0.12"
 
 
 @pytest.mark.parametrize(

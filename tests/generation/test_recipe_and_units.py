@@ -134,3 +134,54 @@ def test_impossible_selections() -> None:
         select(draws=[{"layers": ["fire2"], "count": 65}])
     with pytest.raises(UserError, match="no branch"):
         select(draws=[{"branches": ["5x5"]}])
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[synthesis]\nlearning_rate = {}",
+        "[synthesis]\nsd = {}",
+        "[synthesis]\ndiversity = {}",
+        "[synthesis]\nl2 = {}",
+        '[synthesis]\nobjective = "direction"\n[synthesis.directions."fire2:1x1:1"]\n3 = {}',
+        "[synthesis.search]\nlast = {}",
+        "[synthesis.flatness]\nratio = {}",
+        "[synthesis.crops]\nnoise = {}",
+        "[synthesis.transforms]\nscales = [{}]",
+        "[natural]\nunreadable_share = {}",
+        '[network]\nname = "a.b:c"\nscale = {}',
+        '[network]\nname = "a.b:c"\nmean = [0.0, {}, 0.0]',
+    ],
+)
+def test_a_recipe_holds_no_number_without_end(table: str, value: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    text = f'name = "r"\nunits = [{{unit = "fire2:1x1:1"}}]\n{table.format(value)}\n'
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"number|less than|greater than") as caught:
+        load_recipe(str(path))
+    assert value.lstrip("-") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[synthesis.crops]\n[synthesis.transforms]\npad = 3",
+        '[synthesis]\npreset = "maco"\n[synthesis.transforms]\npad = 3',
+    ],
+)
+def test_crops_and_transforms_exclude_each_other(table: str, tmp_path: Path) -> None:
+    text = 'name = "r"\nunits = [{unit = "fire2:1x1:1"}]\n'
+    with pytest.raises(UserError, match="`crops` take the place of `transforms`"):
+        load_recipe(written(tmp_path, text + table))
+    # What a preset brings along is no choice of the recipe's.
+    other = '[synthesis]\npreset = "lucid"\n[synthesis.crops]\ncount = 2'
+    assert load_recipe(written(tmp_path, text + other))[0].synthesis.crops is not None
+
+
+def test_a_file_that_is_not_there_says_where_paths_begin(tmp_path: Path) -> None:
+    (tmp_path / "w.npz").touch()
+    text = 'name = "r"\nunits = [{unit = "fire2:1x1:1"}]\n'
+    text += '[network]\nname = "squeezenet1_1"\nweights = "w.npz"\n'
+    with pytest.raises(UserError, match="count from the folder where the command is given"):
+        load_recipe(written(tmp_path, text))

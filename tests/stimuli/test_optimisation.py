@@ -32,6 +32,7 @@ def test_it_is_read_as_written_and_no_part_of_the_content(bank_path: Path, tmp_p
     content = write_small_bank(told, before_exit=tell)
     found = verify_bank(told)
     assert (found.problems, found.content_sha256) == ([], content)
+    assert not any("synthetic/" in warning for warning in found.warnings)
     with StimulusBank(bank_path) as bank:
         assert bank.content_sha256 == content
         assert bank.optimisation("fire2:1x1:7", "min") == {}

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from generation.synthesis.memory import is_out_of_memory
 from house.errors import UserError
 from house.names import nearest
 
@@ -141,7 +142,7 @@ class HookedNetwork(nn.Module):  # type: ignore[misc]
         handles = [_hook(self.module.get_submodule(name), name, catch) for name in names]
         try:
             if names:
-                self.module(x)
+                self._look(x)
         except _EnoughError:
             pass
         finally:
@@ -158,8 +159,19 @@ class HookedNetwork(nn.Module):  # type: ignore[misc]
 
     def classify(self, x: Tensor) -> Tensor:
         """Class scores (N, classes): the module's output, or the first tensor in it."""
-        output = self.module(x)
+        output = self._look(x)
         return _first_tensor(getattr(output, "logits", output), "output")
+
+    def _look(self, x: Tensor) -> Any:
+        try:
+            return self.module(x)
+        except UserError:
+            raise
+        except Exception as error:
+            # Fewer images at a time may help against that, and the caller knows how.
+            if is_out_of_memory(error):
+                raise
+            raise _cannot_look(self.module, x.shape[-2:], error) from error
 
 
 def hookable_layers(
@@ -168,6 +180,7 @@ def hookable_layers(
     *,
     layout: Layout = "channels_first",
     prefix_tokens: int | None = None,
+    left_out: dict[str, str] | None = None,
 ) -> list[HookableLayer]:
     """List the submodules whose outputs have channels, in the order in which they run.
 
@@ -182,6 +195,8 @@ def hookable_layers(
         Side of the image in pixels.
     layout, prefix_tokens
         See `HookedNetwork`.
+    left_out : dict of str to str, optional
+        Filled with the names of the submodules that are left out, and why.
 
     Raises
     ------
@@ -204,26 +219,43 @@ def hookable_layers(
         with torch.no_grad():
             module(torch.full((1, 3, size, size), 0.5, dtype=like.dtype, device=like.device))
     except Exception as error:
-        raise UserError(
-            f"this network cannot look at an image of {size} x {size} pixels "
-            f"({type(error).__name__}: {error})"
-        ) from error
+        raise _cannot_look(module, (size, size), error) from error
     finally:
         module.train(training)
         for handle in handles:
             handle.remove()
+    left_out = {} if left_out is None else left_out
+    left_out |= dict.fromkeys(named, "it is not run when the network looks at an image")
     layers = []
     for name, output in outputs.items():
+        del left_out[name]
         if runs[name] > 1:
+            left_out[name] = f"it runs {runs[name]} times, and its name says not which run is meant"
             continue
         try:
             tensor = _first_tensor(output, name)
             channels = _as_maps(tensor, name, layout, prefix_tokens).shape[1]
-        except UserError:
+        except UserError as error:
+            left_out[name] = error.problem
             continue
         kind = type(named[name]).__name__
         layers.append(HookableLayer(name, kind, tuple(tensor.shape[1:]), channels))
     return layers
+
+
+def _cannot_look(module: nn.Module, size: Sequence[int], error: Exception) -> UserError:
+    return UserError(
+        f"{type(module).__name__} cannot look at an image of {size[0]} x {size[1]} pixels "
+        f"({first_line(error)})",
+        remedy="If it takes images of one size only, say so in the recipe's [network] table: "
+        "`fixed_size = true`, and that `size`; all images are then resized to it.",
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Give the kind of an error and the first line of what it says."""
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 
 
 def _hook(part: nn.Module, name: str, tell: Any) -> Any:

@@ -132,6 +132,40 @@ def test_names_that_are_wrong(module_name: str) -> None:
         network_spec("no_such_module_anywhere:build")
 
 
+TWICE = """
+from torch import nn
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 3, 3)
+        self.spare = nn.Conv2d(3, 3, 3)
+        self.last = nn.Linear(3, 3)
+
+    def forward(self, x):
+        found = self.body(self.body(x)).mean(dim=(2, 3))
+        return self.last(found)
+
+class Only(Twice):
+    def forward(self, x):
+        return self.body(self.body(x))
+"""
+
+
+def test_a_layer_that_runs_twice_or_never_is_told_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab_twice.py").write_text(TWICE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert [layer.name for layer in network_spec("lab_twice:Twice").layers] == ["last"]
+    for layer, reason in (("body", "it runs 2 times"), ("spare", "it is not run")):
+        with pytest.raises(UserError, match=f"layer {layer} of lab_twice:Twice .*: {reason}"):
+            network_spec(NetworkChoice(name="lab_twice:Twice", layers=(layer,)))
+    with pytest.raises(UserError, match=r"no layer with channels\. .*body: it runs 2 times"):
+        network_spec("lab_twice:Only")
+    sys.modules.pop("lab_twice")
+
+
 @pytest.fixture
 def resnet_file(tmp_path: Path) -> Path:
     models = hooked_networks.torchvision_models()
@@ -232,7 +266,7 @@ def test_a_transformer_of_one_size_is_given_that_size() -> None:
     free = dataclasses.replace(
         spec, preprocessing=dataclasses.replace(spec.preprocessing, side=None)
     )
-    with pytest.raises(AssertionError, match="height"):
+    with pytest.raises(UserError, match=r"cannot look at an image of 40 x 40.*fixed_size = true"):
         load_network(free).features(images(1, 40), layer)
 
 

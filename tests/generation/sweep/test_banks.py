@@ -184,12 +184,12 @@ def test_weights_are_taken_for_the_network_that_was_made_with_them(
     # Without it, the other one is measured, and this is told.
     assert remeasure(out, 4, say=said.append) == (16, [])
     (note,) = said
-    assert re.match("units of a were not measured again: .*no such file of weights", note)
+    assert re.match("units of a were not measured again: .*not where they were", note)
     (tmp_path / "c.pth").write_bytes(kept["a"].read_bytes() + b"x")
     with pytest.raises(UserError, match=r"no network of this bank.*It has: a, b"):
         remeasure(out, 4, tmp_path / "c.pth")
     # A bank of one network has nothing else to measure.
-    with pytest.raises(UserError, match="no such file of weights"):
+    with pytest.raises(UserError, match="not where they were"):
         remeasure(parts[0].path, 4)
     told = run_generation("verify", out, PYTHONPATH=str(tmp_path))
     assert told.returncode == 0, told.stderr

@@ -82,9 +82,9 @@ def make(
     spans = np.tile(np.float32([0, 1]), (len(units), 1))
     facts = Facts(device, "", "", "float32", 1, "", workers)
     synthesis = Synthesis(steps=6, **more)
-    made = synthesise(
-        synthesis, units, spans, facts, {}, WorkFolder(work / "bank.h5"), reporter, recorder
-    )
+    folder = WorkFolder(work / "bank.h5")
+    folder.path.mkdir(exist_ok=True)
+    made = synthesise(synthesis, units, spans, facts, {}, folder, reporter, recorder)
     return made, recorder, reporter
 
 
@@ -160,7 +160,6 @@ def test_directions_are_those_of_the_recipe(tmp_path: Path) -> None:
 def test_units_of_a_program_that_kept_less_are_made_again(tmp_path: Path) -> None:
     made, _, _ = make(tmp_path, "cpu")
     path = WorkFolder(tmp_path / "bank.h5")._file(units_of_sets()[0].unit_id, made.keys[0])
-    path.parent.mkdir()
     images, values = np.zeros((2, 2, 4, 4, 3), np.uint8), np.zeros((2, 2), np.float32)
     np.savez(path, key=np.array(made.keys[0]), images=images, activations=values, curves=values)
     _, recorder, _ = make(tmp_path, "cpu")
