@@ -49,12 +49,13 @@ class WorkFolder:
     parents : bool
         Whether to create the folder when absent; see `house.files.atomic_writer`.
     build : str
-        Checksum of all that decides the bank: whose work it is.
+        Checksum of all that decides the bank: whose work it is; without, nothing is claimed.
     """
 
     def __init__(self, bank: Path, *, parents: bool = True, build: str = "") -> None:
         self.path = bank.with_name(f"{bank.name}.work")
         self._parents = parents
+        self._build = build
         self._claim = self.path / f"build-{build[:16]}.json"
 
     def load(self, unit_id: str, key: str) -> list[Optimized] | None:
@@ -137,6 +138,8 @@ class WorkFolder:
         int or None
             With how many an earlier call did, where it was another number.
         """
+        if not self._build:
+            return None
         earlier = _claimed(self._claim)
         before = earlier["threads"]
         ours = sorted({*earlier["keys"], *(key[:16] for key in keys)})
