@@ -51,7 +51,8 @@ DEPTHS = {
     "squeezenet1_1": ("fire2", "fire4", "fire6", "fire9"),
 }
 CHANNEL = 7
-WARM_UP = 3
+# Five scales make images of five sizes, and memory for each is taken when it is first met.
+WARM_UP = 8
 
 
 @dataclass
@@ -266,7 +267,7 @@ def main() -> None:
     parser.add_argument("--network", choices=list(DEPTHS), default="inception_v1")
     parser.add_argument("--layers", nargs="+", help="four from early to late by default")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=9, help="three of them to warm up")
+    parser.add_argument("--steps", type=int, default=16, help="eight of them to warm up")
     parser.add_argument("--diversity", type=float, default=DIVERSITY)
     options = parser.parse_args()
     torch.set_num_threads(1)

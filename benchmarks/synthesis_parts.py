@@ -91,7 +91,7 @@ def profiled(network: Network, layer: str, precision: str, steps: int) -> dict[s
             profiler.stop()
 
     target = Target("unit", synthesis.CHANNEL, 1, synthesis.DIVERSITY)
-    settings = synthesis.settings(synthesis.WARM_UP + steps, precision)
+    settings = synthesis.later(synthesis.WARM_UP + steps, precision)
     optimize(network, layer, [target], settings, synthesis.SEED, on_step)
     found: dict[str, float] = defaultdict(float)
     for event in profiler.events():
@@ -211,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", choices=list(synthesis.DEPTHS), default="inception_v1")
     parser.add_argument("--layers", nargs="+", help="four from early to late by default")
-    parser.add_argument("--steps", type=int, default=5, help="after three to warm up")
+    parser.add_argument("--steps", type=int, default=5, help="after eight to warm up")
     parser.add_argument("--gradients", action="store_true", help="of SqueezeNet, beside lucent's")
     parser.add_argument("--channel", type=int, default=40, help="whose gradients are compared")
     options = parser.parse_args()
