@@ -33,7 +33,7 @@ POINTS = {
     torch.bfloat16: (2 / 5, -2 / 5, 13 / 10, -13 / 10),
 }
 # Tiles of one piece: fewer leave the products too flat to be fast, more leave the cache.
-_PIECE = {torch.float32: 64, torch.bfloat16: 128}
+_PIECE = {torch.float32: 64, torch.bfloat16: 224}
 # c o / (c + o) from which it wins (measured): below, the transforms cost what the products save.
 _WORTH = {torch.float32: 20.0, torch.bfloat16: 36.0}
 
