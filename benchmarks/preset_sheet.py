@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from generation.inspection.sheets import number
 from generation.networks.network import Network, load_network
 from generation.synthesis.maco import natural_magnitude
 from generation.synthesis.measuring import measure
@@ -91,7 +92,7 @@ def draw(rows: dict[str, list[Pictures]]) -> Image.Image:
                 at = left + place * (SHOWN + 4)
                 small = Image.fromarray(pixels).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)
                 sheet.paste(small, (at, top))
-                pen.text((at, top + SHOWN + 2), f"{value:.3g}", "black", font)
+                pen.text((at, top + SHOWN + 2), number(value), "black", font)
     return sheet
 
 
