@@ -13,12 +13,16 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import torch
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 from torch import Tensor
 
 # Loops of many arrays become vectors after more comparisons of where these lie than by default.
 llvm.set_option("kernels", "-runtime-memory-check-threshold=64")
+# Numbers that `add_lanes` takes at once: half of what the widest processors could, and every one
+# that has vectors can at all.
+LANES = 8
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 # Sums may be reordered into vectors and joined with products; infinities and NaN stay.
 _FAST = {"contract", "nsz"}
@@ -130,3 +134,39 @@ def _store(numbers: Any, out: Any) -> Any:
             out[c] = numbers[c]
 
     return copying
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_lanes(context: Any, sums: Any, start: Any, numbers: Any, begin: Any, factor: Any) -> Any:
+    """Add `LANES` neighbours, of either format, times a float32 to as many of these.
+
+    In compiled code alone.
+
+    For short stretches: a loop of so few is not made a vector by itself, where the arrays might
+    overlap. Nothing is looked after: both arrays are contiguous and long enough.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def place(which: int, element: Any) -> Any:
+            array = context.make_array(signature.args[which])(context, builder, arguments[which])
+            pointer = builder.gep(array.data, [arguments[which + 1]])
+            return builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer())
+
+        floats, words = (ir.VectorType(kind, LANES) for kind in (ir.FloatType(), ir.IntType(32)))
+        target = place(0, ir.FloatType())
+        if signature.args[2].dtype == types.int16:
+            bits_ = builder.zext(builder.load(place(2, ir.IntType(16)), align=2), words)
+            shifted = builder.shl(bits_, ir.Constant(words, [16] * LANES))
+            found = builder.bitcast(shifted, floats)
+        else:
+            found = builder.load(place(2, ir.FloatType()), align=4)
+        factors = ir.Constant(floats, ir.Undefined)
+        for lane in range(LANES):
+            index = ir.Constant(ir.IntType(32), lane)
+            factors = builder.insert_element(factors, arguments[4], index)
+        product = builder.fmul(found, factors, flags=("contract",))
+        total = builder.fadd(builder.load(target, align=4), product, flags=("contract",))
+        builder.store(total, target, align=4)
+        return context.get_dummy_value()
+
+    return types.void(sums, types.intp, numbers, types.intp, types.float32), build

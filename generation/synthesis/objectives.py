@@ -62,34 +62,42 @@ def direction_means(features: Tensor, directions: Tensor) -> Tensor:
 
 
 class _Similarity(torch.autograd.Function):  # type: ignore[misc]
-    """Similarity and its gradient in closed form.
+    """Similarity, also beside the channels' means, and the gradient in closed form.
 
     Of the two ways the one with the smaller matrices: Gram matrices of C x C, or, as
     ``<F_i F_i^T, F_j F_j^T> = |F_i^T F_j|^2``, products of all K P positions with one another.
-    The gradient is one matrix product and no pass over the matrices' elements more than needed.
+    The gradient is one matrix product and no pass over the matrices' elements more than needed;
+    that of the means, which is zero but for a channel, is added in its place.
     """
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, channels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         # rows: (G, K, P, C)
-        _, images, positions, channels = rows.shape
-        if images * positions < channels:
+        _, images, positions, count = rows.shape
+        if images * positions < count:
             value, coefficient = _by_positions(rows)
         else:
             value, coefficient = _by_channels(rows)
-        ctx.save_for_backward(rows, coefficient)
-        return value
+        ctx.save_for_backward(rows, coefficient, channels)
+        if channels is None:
+            return value, None
+        groups = torch.arange(len(rows), device=rows.device)
+        return value, rows[groups, :, :, channels].float().mean(dim=-1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        rows, coefficient = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor, above: Tensor | None) -> tuple[Tensor, None]:
+        rows, coefficient, channels = ctx.saved_tensors
         coefficient = coefficient.to(rows.dtype)
         if coefficient.dim() == 3:
             flat = coefficient @ rows.flatten(1, 2)
             found = flat.view(rows.shape)
         else:
             found = rows @ coefficient
-        return found.mul_(gradient.view(-1, 1, 1, 1).to(found.dtype))
+        found.mul_(gradient.view(-1, 1, 1, 1).to(found.dtype))
+        if channels is not None and above is not None:
+            groups = torch.arange(len(rows), device=rows.device)
+            found[groups, :, :, channels] += (above / rows.shape[2]).to(found.dtype)[..., None]
+        return found, None
 
 
 def _by_channels(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,13 +157,16 @@ def similarity(features: Tensor) -> Tensor:
         float32 (G,), between 0 and K - 1 (a Gram matrix has no negative inner products);
         differentiable once.
     """
+    value: Tensor = _Similarity.apply(_rows(features), None)[0]
+    return value
+
+
+def _rows(features: Tensor) -> Tensor:
     # Products of numbers that have 8 bits need not be multiplied as if they had 24; all that
     # follows is 32-bit. Those of 16-bit floats would be too large for their range.
     if features.dtype != torch.bfloat16:
         features = features.float()
-    rows = features.flatten(-2).transpose(-1, -2)
-    value: Tensor = _Similarity.apply(rows)
-    return value
+    return features.flatten(-2).transpose(-1, -2)
 
 
 def objective(
@@ -193,17 +204,24 @@ def objective(
     similarity : Tensor
         float32 (G,), without a gradient; NaN where its weight is 0.
     """
+    diverse = features.shape[1] > 1 and bool((diversity_weights > 0).any())
+    alike = None
     if kind == "direction":
         if directions is None:
             raise AssertionError("a direction objective needs directions")
         responses = direction_means(features, torch.stack(list(directions)))
+    elif kind == "neuron":
+        responses = neurons(features, channels)
+    elif diverse:
+        alike, responses = _Similarity.apply(_rows(features), channels)
     else:
-        responses = (neurons if kind == "neuron" else channel_means)(features, channels)
+        responses = channel_means(features, channels)
     activation = responses.mean(dim=1)
     value = signs * activation
-    unknown = torch.full_like(value.detach(), torch.nan)
-    if features.shape[1] == 1 or not bool((diversity_weights > 0).any()):
-        return value, activation, unknown
-    alike = similarity(features)
+    if not diverse:
+        return value, activation, torch.full_like(value.detach(), torch.nan)
+    if alike is None:
+        alike = similarity(features)
     value = value - diversity_weights * alike
+    unknown = torch.full_like(alike.detach(), torch.nan)
     return value, activation, torch.where(diversity_weights > 0, alike.detach(), unknown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -52,6 +54,21 @@ def initial_spectrum(
     return rng.standard_normal(shape, dtype=np.float32) * np.float32(sd)
 
 
+class _Planes(torch.autograd.Function):  # type: ignore[misc]
+    """From scaled half spectra (..., H, W // 2 + 1, 2) to what they are spectra of, and back."""
+
+    @staticmethod
+    def forward(ctx: Any, spectrum: Tensor, scale: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(back)
+        size = len(scale)
+        return torch.fft.irfft2(torch.view_as_complex(spectrum * scale), s=(size, size))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (back,) = ctx.saved_tensors
+        return torch.view_as_real(torch.fft.rfft2(gradient)).mul_(back), None, None
+
+
 class FourierImages:
     """The map from spectra to images, with its constants on a device.
 
@@ -65,8 +82,14 @@ class FourierImages:
 
     def __init__(self, size: int, device: torch.device) -> None:
         self.size = size
-        # The division by 4 is part of the published parametrization.
-        self._scale = torch.from_numpy(spectrum_scale(size) / 4)[..., None].to(device)
+        # The division by 4 is part of the published parametrization. Real and imaginary parts
+        # have the same: written out, the product is a single run through memory.
+        scale = np.repeat(spectrum_scale(size)[..., None] / np.float32(4), 2, axis=2)
+        # The gradient of the inverse transform is a transform; each frequency that has an
+        # opposite counts twice, of which half a spectrum holds one.
+        back = scale / np.float32(size**2)
+        back[:, 1 : (size + 1) // 2] *= 2
+        self._scales = torch.from_numpy(scale).to(device), torch.from_numpy(back).to(device)
         self._colours = torch.from_numpy(colour_matrix()).to(device)
 
     def initial(self, rng: np.random.Generator, images: int, sd: float) -> npt.NDArray[np.float32]:
@@ -86,8 +109,6 @@ class FourierImages:
         Tensor
             float32 (N, 3, size, size), RGB in (0, 1).
         """
-        planes = torch.fft.irfft2(
-            torch.view_as_complex(spectrum * self._scale), s=(self.size, self.size)
-        )
+        planes = _Planes.apply(spectrum, *self._scales)
         mixed = self._colours @ planes.flatten(2)
         return torch.sigmoid(mixed).unflatten(2, (self.size, self.size))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generation.kernels.compiled import spread, suits
+from generation.kernels.moving import move, move_back
 from house.seeds import generator
 
 _Table = tuple[Tensor, Tensor]
+# See `generation.kernels.moving.move`.
+_Move = tuple[
+    tuple[int, int],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.int64],
+    tuple[int, int],
+]
 
 
 @dataclass(frozen=True)
@@ -80,23 +91,31 @@ def scaled_size(size: int, scale: float) -> int:
 
 
 @functools.lru_cache(maxsize=64)
-def resize_matrix(size: int, new_size: int) -> npt.NDArray[np.float32]:
-    """Bilinear interpolation without half-pixel centres, as a matrix.
+def resize_taps(size: int, new_size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Bilinear interpolation without half-pixel centres along one axis.
 
     Returns
     -------
-    ndarray of float32, shape (new_size, size)
-        Row i takes from position ``i * size / new_size``; the last pixel is repeated at the end.
+    index : ndarray of int64, shape (2, new_size)
+        The pixels before and after position ``i * size / new_size`` for every i; at the end the
+        last one is both.
+    weight : ndarray of float32, shape (2, new_size)
+        Theirs; they add up to 1.
     """
     position = np.arange(new_size, dtype=np.float64) * (size / new_size)
     lower = np.minimum(np.floor(position).astype(np.int64), size - 1)
-    upper = np.minimum(lower + 1, size - 1)
     weight = position - lower
-    matrix = np.zeros((new_size, size), dtype=np.float64)
-    rows = np.arange(new_size)
-    np.add.at(matrix, (rows, lower), 1 - weight)
-    np.add.at(matrix, (rows, upper), weight)
-    return matrix.astype(np.float32)
+    index = np.stack([lower, np.minimum(lower + 1, size - 1)])
+    return index, np.stack([1 - weight, weight]).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=64)
+def resize_matrix(size: int, new_size: int) -> npt.NDArray[np.float32]:
+    """Write `resize_taps` as a matrix: float32 (new_size, size)."""
+    index, weight = resize_taps(size, new_size)
+    matrix = np.zeros((new_size, size), dtype=np.float32)
+    np.add.at(matrix, (np.arange(new_size), index), weight)
+    return matrix
 
 
 @functools.lru_cache(maxsize=256)
@@ -202,6 +221,28 @@ class _Turn(torch.autograd.Function):  # type: ignore[misc]
         return total, None, None, None
 
 
+class _Moved(torch.autograd.Function):  # type: ignore[misc]
+    """All transforms of groups of images (G, K, 3, H, W) at once, where a processor computes."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, moves: list[_Move], side: int) -> Tensor:
+        groups, count, colours = images.shape[:3]
+        ctx.moves, ctx.shape = moves, images.shape
+        made = images.new_empty(groups, count, side, side, colours)
+        given = images.detach().contiguous().numpy()
+        for group, written, how in zip(given, made.numpy(), moves, strict=True):
+            spread(move, count, group, written, *how)
+        return made.permute(0, 1, 4, 2, 3)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        found = gradient.new_empty(ctx.shape)
+        above = gradient.permute(0, 1, 3, 4, 2).contiguous().numpy()
+        for group, written, how in zip(above, found.numpy(), ctx.moves, strict=True):
+            spread(move_back, len(group), group, written, *how)
+        return found, None, None
+
+
 class RandomTransforms:
     """Apply the draws of one step to a batch of groups.
 
@@ -239,6 +280,8 @@ class RandomTransforms:
             float32 (G, K, 3, h, h), in memory pixel by pixel with the colours innermost.
         """
         settings = self.settings
+        if suits(images) and images.dtype == torch.float32:
+            return self._moved(images, draws, scale_index, step)
         made = []
         for group, drawn in zip(images, draws, strict=True):
             if settings.pad:
@@ -254,6 +297,24 @@ class RandomTransforms:
             side = picture.shape[1] - settings.jitter_after
             made.append(picture[:, top : top + side, left : left + side])
         return torch.stack(made).permute(0, 1, 4, 2, 3)
+
+    def _moved(self, images: Tensor, draws: list[Draws], scale_index: int, step: int) -> Tensor:
+        settings = self.settings
+        if settings.pad:
+            images = F.pad(images, (settings.pad,) * 4, value=0.5)
+        square = images.shape[-1] - settings.jitter_before
+        side = scaled_size(square, settings.scales[scale_index])
+        moves = [
+            (
+                (int(drawn.before[step, 0]), int(drawn.before[step, 1])),
+                *resize_taps(square, side),
+                rotation_index(side, settings.angles[drawn.angle[step]]),
+                (int(drawn.after[step, 0]), int(drawn.after[step, 1])),
+            )
+            for drawn in draws
+        ]
+        moved: Tensor = _Moved.apply(images, moves, side - settings.jitter_after)
+        return moved
 
     def _resize(self, picture: Tensor, scale: float) -> Tensor:
         size = picture.shape[0]

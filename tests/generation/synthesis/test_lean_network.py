@@ -13,7 +13,12 @@ from generation.synthesis.lean_network import LeanNetwork, StridedConvolution
 
 @pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (3, 0), (7, 3), (7, 0), (5, 2), (4, 1)])
 @pytest.mark.parametrize("size", [32, 33, 46])
-def test_strided_convolution_and_its_gradient(kernel: int, padding: int, size: int) -> None:
+@pytest.mark.parametrize("windows", [6000, 100])
+def test_strided_convolution_and_its_gradient(
+    kernel: int, padding: int, size: int, windows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In one piece, and in several that share rows of pixels.
+    monkeypatch.setattr("generation.synthesis.lean_network._WINDOWS", windows)
     plain = nn.Conv2d(3, 8, kernel, stride=2, padding=padding).requires_grad_(False)
     ours = StridedConvolution(plain)
     x = torch.randn(2, 3, size, size + 1, requires_grad=True)
@@ -23,6 +28,18 @@ def test_strided_convolution_and_its_gradient(kernel: int, padding: int, size: i
     (wanted,) = torch.autograd.grad(expected, x, upstream)
     (found,) = torch.autograd.grad(ours(x), x, upstream)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_strided_convolution_in_bfloat16() -> None:
+    plain = nn.Conv2d(3, 64, 7, stride=2).requires_grad_(False).bfloat16()
+    exact = nn.Conv2d(3, 64, 7, stride=2).requires_grad_(False)
+    exact.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 3, 61, 61).bfloat16().float().requires_grad_(True)
+    upstream = torch.randn(2, 64, 28, 28).bfloat16()
+    (found,) = torch.autograd.grad(StridedConvolution(plain)(x), x, upstream)
+    (wanted,) = torch.autograd.grad(exact(x), x, upstream.float())
+    assert found.dtype == torch.float32
+    assert (found - wanted).norm() < 0.005 * wanted.norm()
 
 
 def test_merged_siblings_give_the_same() -> None:

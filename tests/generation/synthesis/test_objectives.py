@@ -112,6 +112,28 @@ def test_gradient_of_similarity_in_closed_form(
     torch.testing.assert_close(found.double() / scale, expected / scale, rtol=1e-3, atol=1e-5)
 
 
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([(40, 2, 3), (3, 4, 5), (6, 1, 1)]),
+    st.sampled_from([(0.0, 0.0), (0.0, 2.0), (1.0, 3.0)]),
+)
+def test_gradient_of_the_objective(
+    seed: int, shape: tuple[int, int, int], weights: tuple[float, float]
+) -> None:
+    values = torch.from_numpy(np.random.default_rng(seed).normal(size=(2, 3, *shape)))
+    channels, signs = torch.tensor([shape[0] - 1, 0]), torch.tensor([1.0, -1.0])
+    upstream = torch.tensor([1.0, 0.5])
+    ours = values.float().requires_grad_(True)
+    value, _, _ = objective(ours, channels, signs, torch.tensor(weights))
+    (found,) = torch.autograd.grad(value, ours, upstream)
+    exact = values.requires_grad_(True)
+    means = torch.stack([exact[g, :, channel].mean() for g, channel in enumerate(channels)])
+    wanted = signs * means - torch.tensor(weights) * autograd_similarity(exact)
+    (expected,) = torch.autograd.grad(wanted, exact, upstream.double())
+    scale = expected.abs().max()
+    torch.testing.assert_close(found.double() / scale, expected / scale, rtol=1e-3, atol=1e-5)
+
+
 def test_memory_layout_does_not_change_similarity() -> None:
     features = torch.rand(6, 7, 4, 5)
     last = features.to(memory_format=torch.channels_last)

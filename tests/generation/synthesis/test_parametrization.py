@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from generation.synthesis.parametrization import (
@@ -32,6 +33,21 @@ def test_images_equal_the_numpy_twin() -> None:
         spectrum = initial_spectrum(np.random.default_rng(1), 3, size, 0.3)
         rendered = FourierImages(size, torch.device("cpu"))(torch.from_numpy(spectrum))
         np.testing.assert_allclose(rendered.numpy(), twin(spectrum, size), atol=2e-5)
+
+
+@pytest.mark.parametrize("size", [8, 9])
+def test_gradient_equals_that_through_torch_in_64_bit(size: int) -> None:
+    spectrum = initial_spectrum(np.random.default_rng(1), 2, size, 0.3)
+    upstream = np.random.default_rng(2).normal(size=(2, 3, size, size))
+    ours = torch.from_numpy(spectrum).requires_grad_(True)
+    rendered = FourierImages(size, torch.device("cpu"))(ours)
+    (found,) = torch.autograd.grad(rendered, ours, torch.from_numpy(upstream).float())
+    exact = torch.from_numpy(spectrum).double().requires_grad_(True)
+    weight = torch.from_numpy(spectrum_scale(size).astype(float) / 4)[..., None]
+    planes = torch.fft.irfft2(torch.view_as_complex(exact * weight), s=(size, size))
+    mixed = torch.einsum("cd,ndhw->nchw", torch.from_numpy(colour_matrix()).double(), planes)
+    (wanted,) = torch.autograd.grad(torch.sigmoid(mixed), exact, torch.from_numpy(upstream))
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_initial_images_are_nearly_grey_and_in_range() -> None:

@@ -18,6 +18,15 @@ from generation.synthesis.transforms import (
     scaled_size,
 )
 
+
+@pytest.fixture(params=["compiled", "torch"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let processors compute as they do, and as GPUs do."""
+    if request.param == "torch":
+        monkeypatch.setattr("generation.synthesis.transforms.suits", lambda x: False)
+    return str(request.param)
+
+
 PUBLISHED = TransformSettings(16, (1, 0.975, 1.025, 0.95, 1.05), tuple(range(-5, 6)), 8)
 
 
@@ -81,6 +90,7 @@ def test_rotation_equals_its_twin(degrees: float, size: int) -> None:
     assert different <= (size if degrees == 90 else 0)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("scale_index", "pad"), [*((index, 0) for index in range(5)), (3, 5)])
 def test_the_whole_chain_equals_its_twins(scale_index: int, pad: int) -> None:
     settings = TransformSettings(6, PUBLISHED.scales, PUBLISHED.angles, 3, pad)
@@ -107,6 +117,38 @@ def test_the_whole_chain_equals_its_twins(scale_index: int, pad: int) -> None:
                 np.testing.assert_allclose(made[g, k, c], picture, atol=1e-5)
 
 
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("scale_index", range(5))
+@pytest.mark.parametrize(("images", "pad"), [(1, 0), (3, 0), (2, 5)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_gradient_of_the_whole_chain_is_its_transpose(
+    scale_index: int, images: int, pad: int, threads: int
+) -> None:
+    """The chain is linear but for the border of grey: ``<chain(x) - chain(0), y> = <x, back(y)>``.
+
+    Each image by itself, so that none is taken for another.
+    """
+    settings = TransformSettings(6, PUBLISHED.scales, PUBLISHED.angles, 3, pad)
+    draws = [draw_group(settings, 4, 7, "a", 0), draw_group(settings, 4, 7, "b", 1)]
+    transform = RandomTransforms(settings, torch.device("cpu"))
+    rng = np.random.default_rng(scale_index)
+    x = torch.from_numpy(rng.normal(size=(2, images, 3, 31, 31)).astype(np.float32))
+    x.requires_grad_(True)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        made = transform(x, draws, scale_index, 2)
+        y = torch.from_numpy(rng.normal(size=made.shape).astype(np.float32))
+        (found,) = torch.autograd.grad(made, x, y)
+        plain = transform(torch.zeros_like(x), draws, scale_index, 2)
+    finally:
+        torch.set_num_threads(before)
+    forwards = ((made - plain).double() * y).sum(dim=(2, 3, 4))
+    back = (x.double() * found).sum(dim=(2, 3, 4))
+    torch.testing.assert_close(forwards, back, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.usefixtures("way")
 def test_gradient_of_the_rotation_is_its_transpose() -> None:
     settings = TransformSettings(0, (1.0,), (4.0,), 0)
     transform = RandomTransforms(settings, torch.device("cpu"))
@@ -119,6 +161,20 @@ def test_gradient_of_the_rotation_is_its_transpose() -> None:
     padded.scatter_add_(-1, index, weights.flatten(-2))
     assert images.grad is not None
     torch.testing.assert_close(images.grad.flatten(-2), padded[..., :900])
+
+
+def test_both_ways_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = [draw_group(PUBLISHED, 4, 7, "a", 0)]
+    x = torch.rand(1, 3, 3, 64, 64, requires_grad=True)
+    found = []
+    for suits in (True, False):
+        monkeypatch.setattr("generation.synthesis.transforms.suits", lambda x, is_so=suits: is_so)
+        made = RandomTransforms(PUBLISHED, torch.device("cpu"))(x, draws, 3, 1)
+        (gradient,) = torch.autograd.grad(made.square().sum(), x)
+        found.append((made.detach(), gradient))
+    for compiled, torch_ in zip(*found, strict=True):
+        torch.testing.assert_close(compiled, torch_, rtol=1e-5, atol=1e-5)
+    assert found[0][0].stride() == found[1][0].stride()
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(0, 40))
