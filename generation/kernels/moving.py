@@ -1,7 +1,7 @@
 """Crop, resize, rotation and crop of a group's images in one go, and their transpose.
 
-All images are moved alike, so their numbers lie side by side while they are: whole rows of memory
-are then moved instead of single numbers.
+All images are moved alike, so their numbers lie side by side while they are: whole stretches of
+memory are then moved instead of single numbers.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def move(
     ----------
     first, last : int
         Range of images.
-    images : ndarray of float32 (N, C, H, W)
-    out : ndarray of float32 (N, h, w, C)
+    images : ndarray of float32 (N, 3, H, W)
+    out : ndarray of float32 (N, h, w, 3)
     before : tuple of int
         First row and column of the square that is resized.
     taps : ndarray of int64 (2, side)
@@ -45,20 +45,17 @@ def move(
     after : tuple of int
         First row and column that is kept.
     """
-    colours = images.shape[1]
-    count = (last - first) * colours
-    lanes = -(-count // LANES) * LANES
-    square = taps[1, -1] + 1
+    count = last - first
+    lanes = -(-3 * count // LANES) * LANES
+    side, square = taps.shape[1], taps[1, -1] + 1
+    height, width = out.shape[1:3]
     picture = np.empty(square * square * lanes, np.float32)
     for y in range(square):
-        line = picture[y * square * lanes : (y + 1) * square * lanes]
-        if count < lanes:
-            line[:] = 0
-        for p in range(count):
-            row = images[first + p // colours, p % colours, before[0] + y]
-            _spread_out(row[before[1] : before[1] + square], line[p:], lanes)
-    side = taps.shape[1]
-    _, height, width, _ = out.shape
+        pixels = picture[y * square * lanes : (y + 1) * square * lanes]
+        if 3 * count < lanes:
+            pixels[:] = 0
+        for n in range(count):
+            _mix(images[first + n], before[0] + y, before[1], square, pixels[3 * n :], lanes)
     line = np.empty(width * lanes, np.float32)
     for y in range(height):
         line[:] = 0
@@ -72,9 +69,8 @@ def move(
                         weight = weights[a, i] * weights[b, j]
                         for lane in range(0, lanes, LANES):
                             add_lanes(line, x * lanes + lane, picture, start + lane, weight)
-        for p in range(count):
-            row = out[first + p // colours, y].reshape(-1)
-            _bring_over(line[p:], lanes, row[p % colours :], colours, width)
+        for n in range(count):
+            _copy(line[3 * n :], lanes, out[first + n, y].reshape(-1), 3, width)
 
 
 @compiled
@@ -89,19 +85,16 @@ def move_back(
     turn: Any,
     after: Any,
 ) -> None:
-    """Write the gradient by the images (N, C, H, W) for that by the moved ones (N, h, w, C)."""
-    colours = out.shape[1]
-    count = (last - first) * colours
-    lanes = -(-count // LANES) * LANES
-    square = taps[1, -1] + 1
+    """Write the gradient by the images (N, 3, H, W) for that by the moved ones (N, h, w, 3)."""
+    count = last - first
+    lanes = -(-3 * count // LANES) * LANES
+    side, square = taps.shape[1], taps[1, -1] + 1
+    height, width = gradient.shape[1:3]
     picture = np.zeros(square * square * lanes, np.float32)
-    side = taps.shape[1]
-    _, height, width, _ = gradient.shape
     line = np.zeros(width * lanes, np.float32)
     for y in range(height):
-        for p in range(count):
-            row = gradient[first + p // colours, y].reshape(-1)
-            _bring_over(row[p % colours :], colours, line[p:], lanes, width)
+        for n in range(count):
+            _copy(gradient[first + n, y].reshape(-1), 3, line[3 * n :], lanes, width)
         for x in range(width):
             source = turn[(after[0] + y) * side + after[1] + x]
             if source < side * side:
@@ -112,31 +105,46 @@ def move_back(
                         weight = weights[a, i] * weights[b, j]
                         for lane in range(0, lanes, LANES):
                             add_lanes(picture, start + lane, line, x * lanes + lane, weight)
-    for p in range(count):
-        plane = out[first + p // colours, p % colours]
-        plane[: before[0]] = 0
-        plane[before[0] + square :] = 0
-        for y in range(square):
-            row = plane[before[0] + y]
-            row[: before[1]] = 0
-            row[before[1] + square :] = 0
-            inner = row[before[1] : before[1] + square]
-            _gather_in(picture[y * square * lanes + p :], lanes, inner)
+    out[first:last, :, : before[0]] = 0
+    out[first:last, :, before[0] + square :] = 0
+    for y in range(square):
+        pixels = picture[y * square * lanes : (y + 1) * square * lanes]
+        for n in range(count):
+            _part(pixels[3 * n :], lanes, out[first + n], before[0] + y, before[1], square)
 
 
 @compiled
-def _spread_out(row: Any, line: Any, step: int) -> None:
-    for x in range(len(row)):
-        line[x * step] = row[x]
+def _mix(image: Any, y: int, left: int, width: int, pixels: Any, lanes: int) -> None:
+    reds, greens, blues = (
+        image[0, y, left : left + width],
+        image[1, y, left : left + width],
+        image[2, y, left : left + width],
+    )
+    for x in range(width):
+        pixels[x * lanes] = reds[x]
+        pixels[x * lanes + 1] = greens[x]
+        pixels[x * lanes + 2] = blues[x]
 
 
 @compiled
-def _gather_in(line: Any, step: int, row: Any) -> None:
-    for x in range(len(row)):
-        row[x] = line[x * step]
+def _part(pixels: Any, lanes: int, image: Any, y: int, left: int, width: int) -> None:
+    for colour in range(3):
+        image[colour, y, :left] = 0
+        image[colour, y, left + width :] = 0
+    reds, greens, blues = (
+        image[0, y, left : left + width],
+        image[1, y, left : left + width],
+        image[2, y, left : left + width],
+    )
+    for x in range(width):
+        reds[x] = pixels[x * lanes]
+        greens[x] = pixels[x * lanes + 1]
+        blues[x] = pixels[x * lanes + 2]
 
 
 @compiled
-def _bring_over(source: Any, step: int, target: Any, stride: int, count: int) -> None:
-    for x in range(count):
-        target[x * stride] = source[x * step]
+def _copy(pixels: Any, step: int, out: Any, stride: int, width: int) -> None:
+    for x in range(width):
+        out[x * stride] = pixels[x * step]
+        out[x * stride + 1] = pixels[x * step + 1]
+        out[x * stride + 2] = pixels[x * step + 2]

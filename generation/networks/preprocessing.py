@@ -39,7 +39,11 @@ class Preprocessing:
         if self.bgr:
             x = x.flip(1)
         mean = torch.tensor(self.mean, dtype=x.dtype, device=x.device)
-        x = x * self.scale - mean[None, :, None, None]
+        # A whole row of means: with one a colour, processors would go through colours one by one.
+        means = mean[None, :, None, None].expand(1, -1, 1, x.shape[3])
+        if x.is_contiguous(memory_format=torch.channels_last):
+            means = means.contiguous(memory_format=torch.channels_last)
+        x = torch.add(-means, x, alpha=self.scale)
         if self.std != (1.0, 1.0, 1.0):
             x = x / torch.tensor(self.std, dtype=x.dtype, device=x.device)[None, :, None, None]
         if self.side is not None and x.shape[-2:] != (self.side, self.side):
