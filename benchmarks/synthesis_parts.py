@@ -49,8 +49,8 @@ PARTS = {
     ),
     "local response normalisation": ("_LocalResponse",),
     "similarity": ("_Similarity",),
-    "transforms": ("_Taps", "_Turn"),
-    "Fourier transforms": ("aten::fft", "aten::_fft"),
+    "transforms": ("_Moved", "_Taps", "_Turn"),
+    "Fourier transforms": ("_Planes", "aten::fft", "aten::_fft"),
     "optimiser": ("Optimizer.step",),
     "copies between layouts and formats": (
         "aten::copy_", "aten::to", "aten::_to_copy", "aten::contiguous", "aten::clone",

@@ -20,7 +20,7 @@ from generation.arguments import (
     VerboseOption,
     WorkersOption,
 )
-from house.cli import console, messages
+from house.cli import console
 from house.places import banks_directory
 
 _CHANGES = "Changes of the recipe"
@@ -155,6 +155,7 @@ def build(
     from generation.building.scheduling import choose_scheduler
     from generation.recipe import load_recipe
     from generation.recipe_overrides import Overrides
+    from generation.reporting.resumable import says_how_to_go_on
     from generation.reporting.terminal import TerminalReporter
 
     if threads is not None:
@@ -179,21 +180,18 @@ def build(
         choose_scheduler(
             cluster, threads, workers, task_gpus, task_memory, patience, reporter.say
         ) as scheduler,
+        says_how_to_go_on(),
     ):
-        try:
-            made = build_bank(
-                model,
-                spec,
-                text,
-                path,
-                reporter,
-                replace=force,
-                workers=workers,
-                scheduler=scheduler,
-            )
-        except KeyboardInterrupt:
-            messages.print("Give the same command again, and it goes on where it stopped.")
-            raise
+        made = build_bank(
+            model,
+            spec,
+            text,
+            path,
+            reporter,
+            replace=force,
+            workers=workers,
+            scheduler=scheduler,
+        )
     if not made.fresh:
         console.print("The bank is there already, made from this very recipe.")
     console.print(f"bank: {escape(str(path))}")

@@ -58,6 +58,7 @@ def sweep(
     import torch
 
     from generation.building.scheduling import choose_scheduler
+    from generation.reporting.resumable import says_how_to_go_on
     from generation.reporting.terminal import TerminalReporter
     from generation.sweep.banks import run_sweep
     from generation.sweep.settings import load_sweep
@@ -81,17 +82,18 @@ def sweep(
         return TerminalReporter(quiet=quiet)
 
     folder = out or banks_directory() / model.name
-    swept = run_sweep(
-        model,
-        folder,
-        reporter,
-        replace=force,
-        workers=workers,
-        only=tuple(only or ()),
-        schedule=lambda say: choose_scheduler(
-            cluster, threads, workers, task_gpus, task_memory, patience, say
-        ),
-    )
+    with says_how_to_go_on():
+        swept = run_sweep(
+            model,
+            folder,
+            reporter,
+            replace=force,
+            workers=workers,
+            only=tuple(only or ()),
+            schedule=lambda say: choose_scheduler(
+                cluster, threads, workers, task_gpus, task_memory, patience, say
+            ),
+        )
     for outcome in swept.outcomes:
         if outcome.built is not None:
             there = "" if outcome.built.fresh else " (there already)"

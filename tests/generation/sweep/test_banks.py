@@ -66,6 +66,38 @@ def write(tmp_path: Path, recipe_file: Path, factory: str) -> Path:
     return path
 
 
+TERMINATED = """
+import os, signal, sys
+from generation.natural.unfinished import Unfinished
+take = Unfinished.take
+def terminated(self, images, *rest):
+    take(self, images, *rest)
+    os.kill(os.getpid(), signal.SIGTERM)
+Unfinished.take = terminated
+from generation.__main__ import app
+from house.cli import run
+run(app, "generation")
+"""
+
+
+def test_sigterm_says_how_to_go_on(recipe_file: Path, tmp_path: Path) -> None:
+    sweep = write(tmp_path, recipe_file, "small")
+    command = [sys.executable, "-c", TERMINATED, "sweep", str(sweep), "--out", str(tmp_path / "b")]
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 130, ended.stderr
+    assert "Give the same command again, and it goes on where it stopped." in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list((tmp_path / "b").glob("*.h5"))
+
+
 def test_one_that_fails_stops_no_other_and_the_rest_is_kept(
     recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
