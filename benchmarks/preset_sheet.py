@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from generation.inspection.sheets import number
+from generation.inspection.sheets import font, number
 from generation.networks.network import Network, load_network
 from generation.synthesis.maco import natural_magnitude
 from generation.synthesis.measuring import measure
@@ -76,23 +76,23 @@ def strongest(
 
 def draw(rows: dict[str, list[Pictures]]) -> Image.Image:
     """Lay the pictures out."""
-    font = ImageFont.load_default(13)
+    written = font(13)
     block = max(len(pictures) for units in rows.values() for pictures in units) * (SHOWN + 4) + 12
     width = LEFT + len(UNITS) * block
     sheet = Image.new("RGB", (width, TOP + len(rows) * (SHOWN + 22)), "white")
     pen = ImageDraw.Draw(sheet)
     for row, (name, units) in enumerate(rows.items()):
         top = TOP + row * (SHOWN + 22)
-        pen.text((6, top + SHOWN // 2), name, "black", font)
+        pen.text((6, top + SHOWN // 2), name, "black", written)
         for column, pictures in enumerate(units):
             left = LEFT + column * block
             if row == 0:
-                pen.text((left, 4), UNITS[column], "black", font)
+                pen.text((left, 4), UNITS[column], "black", written)
             for place, (pixels, value) in enumerate(pictures):
                 at = left + place * (SHOWN + 4)
                 small = Image.fromarray(pixels).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)
                 sheet.paste(small, (at, top))
-                pen.text((at, top + SHOWN + 2), number(value), "black", font)
+                pen.text((at, top + SHOWN + 2), number(value), "black", written)
     return sheet
 
 

@@ -14,7 +14,7 @@ from generation.recipe import Recipe
 from stimuli import Unit
 
 # Raised when a change of this code changes the images that a recipe makes.
-ALGORITHM = 2
+ALGORITHM = 3
 
 
 @dataclass(frozen=True)

@@ -232,6 +232,11 @@ def _check_space(job: Job, units: int, photographs: int) -> None:
     # Synthetic images once in the work folder, once in the bank.
     left = max(2 * synthetic - job.work.size(), synthetic)
     left += bank_assembly.bank_bytes(job.recipe, 0, photographs)
+    if search := job.recipe.synthesis.search_settings():
+        # Every run of a search is kept until its units are finished.
+        at_once = synthesis_stage.units_at_once(job.recipe.synthesis, job.facts, units)
+        searched = min(at_once * job.facts.workers, units)
+        left += search.most_runs * bank_assembly.bank_bytes(job.recipe, searched, 0)
     bank_assembly.check_space(job.bank.parent, left, "the bank and the work on it")
 
 

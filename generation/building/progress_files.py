@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from generation.synthesis.optimize import Optimized
 from house.files import atomic_writer
 
-_UNIT = re.compile(r"(?!recording-|shard-).+-([0-9a-f]{16})\.npz")
+_UNIT = re.compile(r"(?!recording-|shard-|run-).+-([0-9a-f]{16})\.npz")
 # Any file that a key decides: a unit's, or one of a recording.
 _KEYED = re.compile(r".+-([0-9a-f]{16})(?:-\d+-\d+)?\.(?:npz|npy|bin)")
 CLAIM = re.compile(r"build-[0-9a-f]{16}\.json")
@@ -60,26 +60,7 @@ class WorkFolder:
 
     def load(self, unit_id: str, key: str) -> list[Optimized] | None:
         """Give a unit's images (min, max) if they were finished under the same key."""
-        path = self._file(unit_id, key)
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                if str(arrays["key"]) != key:
-                    return None
-                return [
-                    Optimized(
-                        arrays["images"][s],
-                        arrays["activations"][s],
-                        arrays["curves"][s],
-                        int(arrays["updates"][s]),
-                        float(arrays["diversity"][s]),
-                        arrays["objective_curves"][s],
-                        arrays["similarity_curves"][s],
-                    )
-                    for s in (0, 1)
-                ]
-        except _DAMAGED:
-            # Absent, or damaged by the disk: either way the unit is made again.
-            return None
+        return _read(self._file(unit_id, key), key)
 
     def activations(self, unit_id: str, key: str) -> npt.NDArray[np.float32] | None:
         """Give a finished unit's activations (2, K), without reading its images."""
@@ -93,22 +74,25 @@ class WorkFolder:
 
     def save(self, unit_id: str, key: str, signs: list[Optimized]) -> None:
         """Keep a finished unit, whole or not at all."""
-        path = self._file(unit_id, key)
-        with (
-            atomic_writer(path, parents=self._parents) as temporary,
-            temporary.open("wb") as file,
-        ):
-            np.savez(
-                file,
-                key=np.array(key),
-                images=np.stack([sign.images for sign in signs]),
-                activations=np.stack([sign.activations for sign in signs]),
-                curves=np.stack([sign.curve for sign in signs]),
-                updates=np.array([sign.updates for sign in signs]),
-                diversity=np.array([sign.diversity for sign in signs]),
-                objective_curves=np.stack([sign.objective_curve for sign in signs]),
-                similarity_curves=np.stack([sign.similarity_curve for sign in signs]),
-            )
+        _write(self._file(unit_id, key), key, signs, parents=self._parents)
+
+    def load_run(self, unit_id: str, key: str, sign: int, weight: float) -> Optimized | None:
+        """Give a search's images with one weight of diversity if they were kept."""
+        runs = _read(self._run(unit_id, key, sign, weight), key)
+        return runs[0] if runs and runs[0].diversity == weight else None
+
+    def save_run(self, unit_id: str, key: str, sign: int, made: Optimized) -> None:
+        """Keep what a search has made with one weight, until the unit is finished."""
+        path = self._run(unit_id, key, sign, made.diversity)
+        _write(path, key, [made], parents=self._parents)
+
+    def discard_runs(self, unit_id: str, key: str) -> None:
+        """Delete all that a search has kept."""
+        own = _file_name(unit_id, key).removesuffix(".npz")
+        name = re.compile(rf"run-[01]-[0-9.e+-]+-{re.escape(own)}\.npz")
+        for path in self.path.glob("run-*.npz"):
+            if name.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def discard(self, unit_id: str, key: str) -> None:
         """Delete a unit's file, so that it is made again."""
@@ -184,7 +168,51 @@ class WorkFolder:
         return [path for path in self.path.glob("build-*.json") if CLAIM.fullmatch(path.name)]
 
     def _file(self, unit_id: str, key: str) -> Path:
-        return self.path / f"{unit_id.replace(':', '_')}-{key[:16]}.npz"
+        return self.path / _file_name(unit_id, key)
+
+    def _run(self, unit_id: str, key: str, sign: int, weight: float) -> Path:
+        return self.path / f"run-{sign}-{weight!r}-{_file_name(unit_id, key)}"
+
+
+def _file_name(unit_id: str, key: str) -> str:
+    return f"{unit_id.replace(':', '_')}-{key[:16]}.npz"
+
+
+def _read(path: Path, key: str) -> list[Optimized] | None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if str(arrays["key"]) != key:
+                return None
+            return [
+                Optimized(
+                    arrays["images"][s],
+                    arrays["activations"][s],
+                    arrays["curves"][s],
+                    int(arrays["updates"][s]),
+                    float(arrays["diversity"][s]),
+                    arrays["objective_curves"][s],
+                    arrays["similarity_curves"][s],
+                )
+                for s in range(len(arrays["images"]))
+            ]
+    except _DAMAGED:
+        # Absent, or damaged by the disk: either way it is made again.
+        return None
+
+
+def _write(path: Path, key: str, made: Sequence[Optimized], *, parents: bool) -> None:
+    with atomic_writer(path, parents=parents) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            key=np.array(key),
+            images=np.stack([one.images for one in made]),
+            activations=np.stack([one.activations for one in made]),
+            curves=np.stack([one.curve for one in made]),
+            updates=np.array([one.updates for one in made]),
+            diversity=np.array([one.diversity for one in made]),
+            objective_curves=np.stack([one.objective_curve for one in made]),
+            similarity_curves=np.stack([one.similarity_curve for one in made]),
+        )
 
 
 def _claimed(path: Path) -> dict[str, Any]:

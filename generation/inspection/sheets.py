@@ -23,6 +23,11 @@ TITLES = {"min": "minimally activating", "max": "maximally activating"}
 Kind = Literal["synthetic", "natural"]
 SIGNS: tuple[Sign, Sign] = ("min", "max")
 KINDS: tuple[Kind, Kind] = ("synthetic", "natural")
+# Regular and bold; as files are called on Linux, on macOS and on Windows.
+_FONTS = (
+    ("DejaVuSans.ttf", "Arial.ttf", "arial.ttf"),
+    ("DejaVuSans-Bold.ttf", "Arial Bold.ttf", "arialbd.ttf"),
+)
 # More are hard to count; such numbers get an exponent.
 _DECIMALS = 5
 KIND_TITLES = {"synthetic": "synthetic images", "natural": "photographs"}
@@ -39,11 +44,13 @@ class UnitImages:
 
 @functools.lru_cache(maxsize=32)
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """DejaVu Sans where the machine has it, else the font that comes with Pillow."""
-    try:
-        return ImageFont.truetype("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf", size)
-    except OSError:
-        return ImageFont.load_default(size)
+    """DejaVu Sans or Arial, else the font that comes with Pillow, which has no true minus sign."""
+    for name in _FONTS[bold]:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
 
 
 def number(value: float) -> str:

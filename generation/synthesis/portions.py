@@ -106,12 +106,14 @@ def make_portion(
             magnitude,
         )
     else:
-        made = _searched(network, portion, search, settings, seed, magnitude, advance, say)
+        made = _searched(network, portion, search, settings, seed, work, magnitude, advance, say)
     means, least = [], []
     for place, key in enumerate(portion.keys):
         signs = made[2 * place : 2 * place + 2]
         unit_id = portion.targets[2 * place].unit_id
         work.save(unit_id, key, signs)
+        if search is not None:
+            work.discard_runs(unit_id, key)
         activations = np.stack([sign.activations for sign in signs])
         means.append(activations.mean(axis=1))
         least.append(weakest(activations))
@@ -127,6 +129,7 @@ def _searched(
     search: SearchSettings,
     settings: Settings,
     seed: int,
+    work: WorkFolder,
     magnitude: npt.NDArray[np.float32] | None,
     advance: Callable[[int], None],
     say: Callable[[str], None],
@@ -134,6 +137,7 @@ def _searched(
     """Make each target's images with the largest weight of diversity that serves.
 
     All targets search at once, each for itself, so that a pass is as full as without a search.
+    Every run is kept until its unit is finished: a search of the published length takes hours.
     """
     # Both signs of every unit, as the targets are.
     extremes = portion.spans.ravel().tolist()
@@ -141,27 +145,40 @@ def _searched(
         searching(target.sign, extreme, search)
         for target, extreme in zip(portion.targets, extremes, strict=True)
     ]
+    names = [
+        (target.unit_id, portion.keys[place // 2], target.sign)
+        for place, target in enumerate(portion.targets)
+    ]
     wanted = {place: next(one) for place, one in enumerate(searches)}
     found: dict[int, Found] = {}
     units, runs = len(portion.rows), 0
     while wanted:
-        targets = [
-            replace(portion.targets[place], diversity=weight) for place, weight in wanted.items()
-        ]
-        made = optimize(
-            network,
-            portion.layer,
-            targets,
-            settings,
-            seed,
-            lambda: advance(units),
-            magnitude,
-        )
+        made = {
+            place: run
+            for place, weight in wanted.items()
+            if (run := work.load_run(*names[place], weight)) is not None
+        }
+        missing = [place for place in wanted if place not in made]
+        if missing:
+            results = optimize(
+                network,
+                portion.layer,
+                [replace(portion.targets[place], diversity=wanted[place]) for place in missing],
+                settings,
+                seed,
+                lambda: advance(units),
+                magnitude,
+            )
+            for place, result in zip(missing, results, strict=True):
+                work.save_run(*names[place], result)
+                made[place] = result
+        else:
+            advance(settings.steps * units)
         runs += 1
         following: dict[int, float] = {}
-        for place, result in zip(wanted, made, strict=True):
+        for place in wanted:
             try:
-                following[place] = searches[place].send(result)
+                following[place] = searches[place].send(made[place])
             except StopIteration as end:
                 found[place] = end.value
         wanted = following

@@ -113,7 +113,7 @@ def synthesise(
     magnitude = None
     if open_rows and settings.parametrization == "maco":
         magnitude = natural_magnitude(photographs(), settings.canvas)
-    size = _units_at_once(synthesis, facts, len(open_rows))
+    size = units_at_once(synthesis, facts, len(open_rows))
     portions = (
         _portion(synthesis, units, rows, weights, keys, spans)
         for rows in group([unit.layer for unit in units], open_rows, size)
@@ -164,8 +164,18 @@ def cost_of_step(synthesis: Synthesis) -> float:
     return 3.0 * 2 * synthesis.images_per_sign
 
 
-def _units_at_once(synthesis: Synthesis, facts: Facts, units: int) -> int:
-    """Give the number of units of a layer that are made, and kept, together."""
+def units_at_once(synthesis: Synthesis, facts: Facts, units: int) -> int:
+    """Give the number of units of a layer that are made, and kept, together by one worker.
+
+    Parameters
+    ----------
+    synthesis : Synthesis
+        Of the recipe.
+    facts : Facts
+        Where the numbers are computed.
+    units : int
+        That are to be made in all.
+    """
     if synthesis.units_per_pass != "auto":
         return synthesis.units_per_pass
     if facts.device != "cuda":

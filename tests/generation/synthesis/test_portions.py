@@ -105,6 +105,43 @@ def test_each_sign_searches_against_its_own_extreme(
     assert advanced == 2 * steps_of_unit(synthesis)
 
 
+def test_an_interrupted_search_goes_on_after_its_last_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthesis = Synthesis(steps=5, search=Search())
+    _, whole, _, _, uninterrupted = make(tmp_path / "whole", monkeypatch, synthesis)
+    call = FakeOptimizer.__call__
+
+    def interrupted(self: FakeOptimizer, *arguments: object) -> list[Optimized]:
+        if len(self.calls) == 9:
+            raise KeyboardInterrupt
+        return call(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FakeOptimizer, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, monkeypatch, synthesis)
+    runs = sorted((tmp_path / "bank.h5.work").iterdir())
+    assert len(runs) == sum(len(calls) for calls in whole.calls[:9])
+    # One of them damaged: it is made again.
+    runs[0].write_bytes(runs[0].read_bytes()[:-9])
+    monkeypatch.setattr(FakeOptimizer, "__call__", call)
+    _, fake, _, advanced, work = make(tmp_path, monkeypatch, synthesis)
+    again, *rest = fake.calls
+    assert len(again) == 1
+    assert rest == whole.calls[9:]
+    assert advanced == 2 * steps_of_unit(synthesis)
+    assert work.foreign(["1" * 64, "2" * 64]) == 0
+    for place, unit in enumerate(UNITS):
+        kept, expected = (one.load(unit, str(place + 1) * 64) for one in (work, uninterrupted))
+        assert kept is not None
+        assert expected is not None
+        for sign in (0, 1):
+            assert kept[sign].diversity == expected[sign].diversity
+            np.testing.assert_array_equal(kept[sign].activations, expected[sign].activations)
+    # Nothing of a search stays with the finished units.
+    assert len(list(work.path.glob("*.npz"))) == len(UNITS)
+
+
 def test_without_a_search_every_step_of_a_unit_counts_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
