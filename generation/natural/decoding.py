@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from generation.natural.resampling import resized_part
+
 # What Pillow raises for files that are no image, damaged, or suspiciously large.
 UNDECODABLE = (
     OSError,
@@ -92,13 +94,9 @@ def decode(source: Path | bytes, how: Decoding) -> npt.NDArray[np.uint8]:
         image = image.transpose(turn)
     width, height = image.size
     shorter = min(width, height)
-    if shorter != how.resize:
-        target = (int(how.resize * width / shorter), int(how.resize * height / shorter))
-        image = image.resize(target, Image.Resampling.BILINEAR)
-    size = how.size
-    left, top = round((image.width - size) / 2), round((image.height - size) / 2)
-    # A copy: torch warns of arrays that it may not write to.
-    return np.array(image.crop((left, top, left + size, top + size)), dtype=np.uint8)
+    target = (int(how.resize * width / shorter), int(how.resize * height / shorter))
+    left, top = (round((length - how.size) / 2) for length in target)
+    return resized_part(np.asarray(image), *target, left, top, how.size)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
