@@ -11,7 +11,14 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from generation.inspection.sheets import KINDS, SIGNS, UnitImages, overview_sheet, unit_sheet
+from generation.inspection.sheets import (
+    KINDS,
+    SIGNS,
+    UnitImages,
+    number,
+    overview_sheet,
+    unit_sheet,
+)
 from house.errors import UserError
 from house.files import atomic_write_text, atomic_writer
 from stimuli import StimulusBank, Unit
@@ -158,7 +165,7 @@ def _card(bank: StimulusBank, unit: Unit) -> dict[str, Any]:
         for sign, curve in curves.items()
     }
     means = {
-        (kind, sign): float(bank.activations(unit.unit_id, sign, kind).mean())
+        (kind, sign): number(float(bank.activations(unit.unit_id, sign, kind).mean()))
         for kind in KINDS
         for sign in SIGNS
     }
