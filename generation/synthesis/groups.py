@@ -39,7 +39,7 @@ def parametrization(
     if settings.parametrization == "maco":
         if magnitude is None:
             raise AssertionError("MACO needs the magnitude of photographs")
-        return MacoImages(settings.canvas, device, magnitude, settings.sd)
+        return MacoImages(settings.canvas, device, magnitude)
     return FourierImages(settings.canvas, device)
 
 

@@ -88,21 +88,10 @@ class MacoImages:
         Where it computes.
     magnitude : ndarray of float32, shape (3, size, size // 2 + 1)
         From `natural_magnitude`.
-    sd : float
-        Standard deviation that an image's phases are kept at, in radians. It is 1 in the authors'
-        code: many phases are then alike, and much of a picture's contrast lies in its corners,
-        where their crops do not reach. From some 3 on phases are spread evenly.
     """
 
-    def __init__(
-        self,
-        size: int,
-        device: torch.device,
-        magnitude: npt.NDArray[np.float32],
-        sd: float = 1.0,
-    ) -> None:
+    def __init__(self, size: int, device: torch.device, magnitude: npt.NDArray[np.float32]) -> None:
         self.size = size
-        self._sd = sd
         self._magnitude = torch.from_numpy(magnitude).to(device)
         self._colours = torch.from_numpy(colour_matrix()).to(device)
 
@@ -114,12 +103,14 @@ class MacoImages:
     def __call__(self, phases: Tensor) -> Tensor:
         """Render: float32 (N, 3, size, size), RGB in (0, 1).
 
-        Each image's phases have mean 0 and the deviation asked for, and its pixels mean 0 and
-        deviation 1 before colours are mixed and squeezed into the range, as published.
+        Each image's phases, and then its pixels, have mean 0 and deviation 1 before colours are
+        mixed and squeezed into the range, as published.
         """
-        angles = _standardised(phases) * self._sd
+        angles = _standardised(phases)
         spectrum = torch.polar(self._magnitude.expand_as(angles).contiguous(), angles)
-        planes = _standardised(torch.fft.irfft2(spectrum, s=(self.size, self.size)))
+        # Magnitudes are those of a picture's waves as they are: nothing is divided by.
+        planes = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="forward")
+        planes = _standardised(planes)
         mixed = self._colours @ planes.flatten(2)
         return torch.sigmoid(mixed).unflatten(2, (self.size, self.size))
 
