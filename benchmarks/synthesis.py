@@ -20,9 +20,10 @@ import argparse
 import multiprocessing
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,8 +32,9 @@ from torch import Tensor, nn
 from generation.networks.network import Network, load_network, network_spec
 from generation.networks.torchvision_models import torchvision_models
 from generation.synthesis.measuring import as_shown, measure
+from generation.synthesis.objectives import similarity
 from generation.synthesis.optimize import optimize
-from generation.synthesis.parametrization import initial_spectrum
+from generation.synthesis.parametrization import FourierImages, initial_spectrum
 from generation.synthesis.settings import Settings, Target
 from generation.synthesis.transforms import (
     RandomTransforms,
@@ -53,6 +55,38 @@ DEPTHS = {
 CHANNEL = 7
 # Five scales make images of five sizes, and memory for each is taken when it is first met.
 WARM_UP = 8
+
+
+class Reached(NamedTuple):
+    """What the images of a run are worth, as shown.
+
+    Attributes
+    ----------
+    activation : float
+        Mean of the images.
+    objective : float
+        Less the weight of diversity times their similarity.
+    """
+
+    activation: float
+    objective: float
+
+
+def reached(
+    network: Network,
+    images: np.ndarray[Any, np.dtype[np.uint8]],
+    layer: str,
+    channel: int,
+    diversity: float,
+) -> Reached:
+    """Measure the images of a run."""
+    activation = float(measure(network, images, layer)[:, channel].mean())
+    if not diversity:
+        return Reached(activation, activation)
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        alike = float(similarity(network.features(x, layer)[None]))
+    return Reached(activation, activation - diversity * alike)
 
 
 @dataclass
@@ -138,6 +172,21 @@ def later(steps: int, precision: str) -> Settings:
     return replace(settings(steps, precision), float32_updates=0)
 
 
+@contextmanager
+def nudged(by: float) -> Iterator[None]:
+    """Let optimisations begin with spectra that are larger by this share."""
+    initial = FourierImages.initial
+
+    def larger(self: FourierImages, *arguments: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return initial(self, *arguments) * np.float32(1 + by)
+
+    FourierImages.initial = larger
+    try:
+        yield
+    finally:
+        FourierImages.initial = initial
+
+
 def run_ours(
     network: Network,
     layer: str,
@@ -147,12 +196,14 @@ def run_ours(
     diversity: float = DIVERSITY,
     seed: int = SEED,
     how: Callable[[int, str], Settings] = settings,
-) -> tuple[Clock, float]:
-    """Optimise here; seconds of each step, and the activation reached."""
+    nudge: float = 0.0,
+) -> tuple[Clock, Reached]:
+    """Optimise here; seconds of each step, and what was reached."""
     clock = Clock()
     target = Target("unit", channel, 1, diversity)
-    (made,) = optimize(network, layer, [target], how(steps, precision), seed, clock.mark)
-    return clock, float(made.activations.mean())
+    with nudged(nudge):
+        (made,) = optimize(network, layer, [target], how(steps, precision), seed, clock.mark)
+    return clock, reached(network, made.images, layer, channel, diversity)
 
 
 def run_lucent(
@@ -165,8 +216,8 @@ def run_lucent(
     diversity: float = DIVERSITY,
     seed: int = SEED,
     nudge: float = 0.0,
-) -> tuple[Clock, float]:
-    """Optimise with lucent; seconds of each step, and the activation reached."""
+) -> tuple[Clock, Reached]:
+    """Optimise with lucent; seconds of each step, and what was reached."""
     torchvision_models()
     from lucent.optvis import objectives, param, render
 
@@ -205,7 +256,7 @@ def run_lucent(
     )
     clock.mark()
     shown = as_shown(torch.from_numpy(images).permute(0, 3, 1, 2), CROP)
-    return clock, float(measure(network, shown, layer)[:, number].mean())
+    return clock, reached(network, shown, layer, number, diversity)
 
 
 def middle(clocks: list[Clock]) -> tuple[float, float]:

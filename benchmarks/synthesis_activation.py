@@ -5,10 +5,13 @@
 ENV and both sides' settings are those of `benchmarks/synthesis.py`; the network is SqueezeNet with
 its trained weights. Each unit, drawn without replacement from a layer's, has a spectrum and draws
 of its own, the same for everybody. Adam divides the first gradients by their own size, so that the
-last bits of a sum decide where an image goes, and one unit tells nothing: the runs are many, and
-lucent is compared with itself from a spectrum larger by a millionth ("again"), which shows what
-chance alone does. A difference is told as a share of lucent's rise over the activation of the first
-spectrum, for units that rise: where diversity outweighs the activation, it may fall for everybody.
+last bits of a sum decide where an image goes, and one run tells nothing: single units of a late
+layer end up to a tenth apart. So the units are many, everybody runs twice, the second time from a
+spectrum larger by a millionth ("again"), the means of both runs are compared, and how far lucent's
+two runs are apart shows what chance alone does. A difference is told as a share of lucent's rise
+over the activation of the first spectrum, for units that rise: where diversity outweighs the
+activation, it may fall for everybody. The objective, which is what everybody maximises, is compared
+alike.
 
 The record keeps what was made: a run that was stopped goes on, more units are added, and both
 sides can be made at different times (`--kinds`). The table is in benchmarks/RESULTS.md.
@@ -29,30 +32,35 @@ import synthesis
 import torch
 
 from generation.networks.network import Network
-from generation.synthesis.measuring import as_shown, measure
+from generation.synthesis.measuring import as_shown
 from generation.synthesis.parametrization import FourierImages, initial_spectrum
 from house.seeds import generator
 
 NETWORK = "squeezenet1_1"
-KINDS = ("lucent", "again", "float32", "bfloat16")
+KINDS = ("lucent", "float32", "bfloat16")
+AGAIN = " again"
+OBJECTIVE = " objective"
+RUNS = tuple(kind + which for kind in KINDS for which in ("", AGAIN))
 NUDGE = 1e-6
 # Shares of a rise that is smaller than this part of the layer's largest are all noise.
 LEAST_RISE = 0.1
 RESAMPLES = 10_000
 
 
-def first_activation(network: Network, layer: str, channel: int, seed: int) -> float:
-    """Give the activation of the images that everybody begins with."""
+def first(
+    network: Network, layer: str, channel: int, diversity: float, seed: int
+) -> synthesis.Reached:
+    """Measure the images that everybody begins with."""
     spectrum = initial_spectrum(
         generator(seed, "spectrum", "unit", 1), synthesis.IMAGES, synthesis.CANVAS, 0.01
     )
     with torch.no_grad():
         images = FourierImages(synthesis.CANVAS, torch.device("cpu"))(torch.from_numpy(spectrum))
     shown = as_shown(images, synthesis.CROP)
-    return float(measure(network, shown, layer)[:, channel].mean())
+    return synthesis.reached(network, shown, layer, channel, diversity)
 
 
-def last_activation(
+def last(
     kind: str,
     network: Network,
     whole: synthesis.Whole,
@@ -60,21 +68,29 @@ def last_activation(
     channel: int,
     options: argparse.Namespace,
     seed: int,
-) -> float:
-    """Give the activation of the images that one side ends with."""
-    if kind in ("lucent", "again"):
-        nudge = NUDGE if kind == "again" else 0.0
+) -> synthesis.Reached:
+    """Measure the images that one side ends with."""
+    nudge = NUDGE if kind.endswith(AGAIN) else 0.0
+    side = kind.removesuffix(AGAIN)
+    if side == "lucent":
         return synthesis.run_lucent(
             whole, network, layer, options.steps, True, channel, options.diversity, seed, nudge
         )[1]
     return synthesis.run_ours(
-        network, layer, options.steps, kind, channel, options.diversity, seed
+        network, layer, options.steps, side, channel, options.diversity, seed, nudge=nudge
     )[1]
 
 
-def rises(lines: Sequence[Mapping[str, Any]], kind: str) -> npt.NDArray[np.float64]:
-    """Give (units,) how much each rose over the first images."""
-    return np.array([line[kind] - line["first"] for line in lines])
+def noted(run: str, reached: synthesis.Reached) -> dict[str, float]:
+    """Write down what a run has reached."""
+    return {run: reached.activation, run + OBJECTIVE: reached.objective}
+
+
+def rises(lines: Sequence[Mapping[str, Any]], what: str, *runs: str) -> npt.NDArray[np.float64]:
+    """Give (units,) how much each rose over the first images, on the mean of some runs."""
+    return np.array(
+        [np.mean([line[run + what] for run in runs]) - line["first" + what] for line in lines]
+    )
 
 
 def interval(values: npt.NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float]:
@@ -84,23 +100,26 @@ def interval(values: npt.NDArray[np.float64], rng: np.random.Generator) -> tuple
     return float(low), float(high)
 
 
-def report(lines: Sequence[Mapping[str, Any]], layers: Sequence[str]) -> None:
+def report(lines: Sequence[Mapping[str, Any]], layers: Sequence[str], what: str) -> None:
     """Print a row a layer and one of all: mean difference, interval, units above lucent."""
     rng = np.random.default_rng(0)
-    print("| layer | units | " + " | ".join(KINDS[1:]) + " |\n|---|---|---|---|---|")
-    shares: dict[str, list[npt.NDArray[np.float64]]] = {kind: [] for kind in KINDS[1:]}
+    columns = ["lucent's second run", *KINDS[1:]]
+    print(f"| layer | units | {' | '.join(columns)} |\n|---|---|---|---|---|")
+    shares: dict[str, list[npt.NDArray[np.float64]]] = {kind: [] for kind in columns}
     for layer in layers:
         mine = [line for line in lines if line["layer"] == layer]
-        rise = rises(mine, "lucent")
+        rise = rises(mine, what, KINDS[0], KINDS[0] + AGAIN)
         answers = rise > LEAST_RISE * max(rise.max(), 0.0)
         if not answers.all():
             print(f"| {layer} | {(~answers).sum()} of {len(mine)} hardly rise: left out | | | |")
         if not answers.any():
             continue
-        for kind in KINDS[1:]:
-            shares[kind].append(((rises(mine, kind) - rise) / rise)[answers])
-        row(layer, [shares[kind][-1] for kind in KINDS[1:]], rng)
-    row("all", [np.concatenate(shares[kind]) for kind in KINDS[1:]], rng)
+        differences = [rises(mine, what, KINDS[0] + AGAIN) - rises(mine, what, KINDS[0])]
+        differences += [rises(mine, what, kind, kind + AGAIN) - rise for kind in KINDS[1:]]
+        for column, difference in zip(columns, differences, strict=True):
+            shares[column].append((difference / rise)[answers])
+        row(layer, [shares[column][-1] for column in columns], rng)
+    row("all", [np.concatenate(shares[column]) for column in columns], rng)
 
 
 def row(name: str, shares: Sequence[npt.NDArray[np.float64]], rng: np.random.Generator) -> None:
@@ -119,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("record", type=Path)
     parser.add_argument("--layers", nargs="+", default=list(synthesis.DEPTHS[NETWORK]))
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--kinds", nargs="+", choices=RUNS, default=RUNS)
     parser.add_argument("--units", type=int, default=8, help="of each layer")
     parser.add_argument("--steps", type=int, default=96)
     parser.add_argument("--diversity", type=float, default=synthesis.DIVERSITY)
@@ -148,26 +167,27 @@ def main() -> None:
     for layer, channel, seed in units:
         found = known.setdefault(
             (layer, channel),
-            {"first": first_activation(network, layer, channel, seed)},
+            noted("first", first(network, layer, channel, options.diversity, seed)),
         )
         for kind in options.kinds:
             if kind in found:
                 continue
             begun = time.perf_counter()
-            found[kind] = last_activation(kind, network, whole, layer, channel, options, seed)
+            found |= noted(kind, last(kind, network, whole, layer, channel, options, seed))
             found |= {"layer": layer, "channel": channel, **setting}
             with options.record.open("a") as file:
                 file.write(json.dumps(found) + "\n")
             print(f"{layer}/{channel}, {kind}: {time.perf_counter() - begun:.0f} s", flush=True)
     lines = [known[layer, channel] for layer, channel, _ in units]
-    if not all(set(KINDS) <= set(line) for line in lines):
+    if not all(set(RUNS) <= set(line) for line in lines):
         print("Not all are made yet: give the other kinds.")
         return
-    print(
-        f"\n{NETWORK}, {options.steps} steps, diversity {options.diversity:g}: "
-        "rise of the activation against lucent's\n"
-    )
-    report(lines, options.layers)
+    for what in ["", OBJECTIVE] if options.diversity else [""]:
+        print(
+            f"\n{NETWORK}, {options.steps} steps, diversity {options.diversity:g}: "
+            f"rise of the {what.strip() or 'activation'} against lucent's\n"
+        )
+        report(lines, options.layers, what)
 
 
 if __name__ == "__main__":
