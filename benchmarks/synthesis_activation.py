@@ -119,6 +119,8 @@ def report(lines: Sequence[Mapping[str, Any]], layers: Sequence[str], what: str)
         for column, difference in zip(columns, differences, strict=True):
             shares[column].append((difference / rise)[answers])
         row(layer, [shares[column][-1] for column in columns], rng)
+    if not shares[columns[0]]:
+        return
     row("all", [np.concatenate(shares[column]) for column in columns], rng)
 
 
