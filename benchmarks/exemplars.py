@@ -33,6 +33,7 @@ from generation.networks.network import Network, load_network, network_spec
 from stimuli.photographs import load_photographs
 
 K = 200
+PARTS = ("recording", "decoding", "memory")
 
 
 class PacedPool(Pool):
@@ -144,6 +145,12 @@ def decoding(rounds: int) -> list[str]:
             how = Decoding(256, 224, decoder)
             source = FileSource(Path(folder), [path.name for path in files])
 
+            def published() -> None:
+                for path in files:
+                    with Image.open(path) as image:
+                        picture = image.convert("RGB").resize((341, 256), Image.Resampling.BILINEAR)
+                        np.array(picture.crop((58, 16, 282, 240)))
+
             def alone(how: Decoding = how) -> None:
                 for path in files:
                     decode(path, how)
@@ -152,9 +159,9 @@ def decoding(rounds: int) -> list[str]:
                 for _ in Pool(source, how, 0, workers).passes(16):
                     pass
 
-            seconds = take_turns([alone, lambda: pooled(0), lambda: pooled(2)], rounds)
+            seconds = take_turns([published, alone, lambda: pooled(0), lambda: pooled(2)], rounds)
             rates = [len(files) / statistics.median(side) for side in seconds]
-            rows.append(f"| {decoder} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[2]:.0f} |")
+            rows.append(f"| {decoder} | {' | '.join(f'{rate:.0f}' for rate in rates)} |")
     return rows
 
 
@@ -192,10 +199,25 @@ def one_memory(folder: str, count: int) -> None:
     print(f"{before:.0f} | {peak():.0f}")
 
 
+def tables_of_recording(quick: bool) -> None:
+    """Print how fast all units are recorded, and what keeping the extremes costs."""
+    print(
+        "| network | units | images a pass | whole forward pass, images/s | up to the last layer "
+        "recorded | recording | share of the whole | share of the part |"
+    )
+    print("|---" * 8 + "|")
+    for name, size, count in (("squeezenet1_1", 16, 512), ("inception_v1", 32, 256)):
+        print(recording(name, count // (4 if quick else 1), size), flush=True)
+    print("\n| units | keeping the extremes alone, ms an image |\n|---|---|")
+    for columns, size in ((2560, 16), (5484, 32)):
+        print(f"| {columns:,} | {keeping(columns, size, 1024 if quick else 8192):.2f} |")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
@@ -206,18 +228,14 @@ def main() -> None:
     rounds = 2 if options.quick else 3
     print(f"{platform.processor() or platform.machine()}, one thread, torch {torch.__version__},")
     print(f"Pillow {PIL.__version__}, Python {platform.python_version()}\n")
-    print(
-        "| network | units | images a pass | whole forward pass, images/s | up to the last layer "
-        "recorded | recording | share of the whole | share of the part |"
-    )
-    print("|---" * 8 + "|")
-    for name, size, count in (("squeezenet1_1", 16, 512), ("inception_v1", 32, 256)):
-        print(recording(name, count // (4 if options.quick else 1), size), flush=True)
-    print("\n| units | keeping the extremes alone, ms an image |\n|---|---|")
-    for columns, size in ((2560, 16), (5484, 32)):
-        print(f"| {columns:,} | {keeping(columns, size, 1024 if options.quick else 8192):.2f} |")
-    print("\n| decoder | alone, images/s | pool | pool, two threads ahead |\n|---|---|---|---|")
-    print("\n".join(decoding(rounds)), flush=True)
+    if "recording" in options.parts:
+        tables_of_recording(options.quick)
+    if "decoding" in options.parts:
+        print("\n| decoder | all by Pillow, images/s | alone | pool | pool, two threads ahead |")
+        print("|---" * 5 + "|")
+        print("\n".join(decoding(rounds)), flush=True)
+    if "memory" not in options.parts:
+        return
     print("\n| photographs | MB before | MB at most |\n|---|---|---|")
     print("\n".join(memory([500, 2000] if options.quick else [1000, 8000, 64000])))
 
