@@ -59,16 +59,8 @@ def move(
     line = np.empty(width * lanes, np.float32)
     for y in range(height):
         line[:] = 0
-        for x in range(width):
-            source = turn[(after[0] + y) * side + after[1] + x]
-            if source < side * side:
-                i, j = source // side, source % side
-                for a in range(2):
-                    for b in range(2):
-                        start = (taps[a, i] * square + taps[b, j]) * lanes
-                        weight = weights[a, i] * weights[b, j]
-                        for lane in range(0, lanes, LANES):
-                            add_lanes(line, x * lanes + lane, picture, start + lane, weight)
+        begin = (after[0] + y) * side + after[1]
+        _carry(line, picture, turn[begin : begin + width], taps, weights, lanes, False)
         for n in range(count):
             _copy(line[3 * n :], lanes, out[first + n, y].reshape(-1), 3, width)
 
@@ -95,22 +87,36 @@ def move_back(
     for y in range(height):
         for n in range(count):
             _copy(gradient[first + n, y].reshape(-1), 3, line[3 * n :], lanes, width)
-        for x in range(width):
-            source = turn[(after[0] + y) * side + after[1] + x]
-            if source < side * side:
-                i, j = source // side, source % side
-                for a in range(2):
-                    for b in range(2):
-                        start = (taps[a, i] * square + taps[b, j]) * lanes
-                        weight = weights[a, i] * weights[b, j]
-                        for lane in range(0, lanes, LANES):
-                            add_lanes(picture, start + lane, line, x * lanes + lane, weight)
+        begin = (after[0] + y) * side + after[1]
+        _carry(line, picture, turn[begin : begin + width], taps, weights, lanes, True)
     out[first:last, :, : before[0]] = 0
     out[first:last, :, before[0] + square :] = 0
     for y in range(square):
         pixels = picture[y * square * lanes : (y + 1) * square * lanes]
         for n in range(count):
             _part(pixels[3 * n :], lanes, out[first + n], before[0] + y, before[1], square)
+
+
+@compiled
+def _carry(
+    line: Any, picture: Any, sources: Any, taps: Any, weights: Any, lanes: int, back: bool
+) -> None:
+    # A row of moved pixels, from the four that each is made of, or back to them.
+    side, square = taps.shape[1], taps[1, -1] + 1
+    for x in range(len(sources)):
+        if sources[x] == side * side:
+            continue
+        i, j = sources[x] // side, sources[x] % side
+        for a in range(2):
+            for b in range(2):
+                start = (taps[a, i] * square + taps[b, j]) * lanes
+                weight = weights[a, i] * weights[b, j]
+                for lane in range(0, lanes, LANES):
+                    here, there = x * lanes + lane, start + lane
+                    if back:
+                        add_lanes(picture, there, line, here, weight)
+                    else:
+                        add_lanes(line, here, picture, there, weight)
 
 
 @compiled
