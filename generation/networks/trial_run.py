@@ -11,10 +11,10 @@ from torch import Tensor
 from generation.networks.architectures.hooked import first_line
 from generation.networks.network import REGISTRY, Network
 from generation.networks.spec import Layer
+from generation.synthesis.geometry import scaled_size
 from generation.synthesis.lean_network import LeanNetwork
 from generation.synthesis.memory import is_out_of_memory
 from generation.synthesis.recipe_settings import Synthesis
-from generation.synthesis.transforms import scaled_size
 from house.errors import UserError
 from stimuli import Unit
 

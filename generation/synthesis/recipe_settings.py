@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from generation.natural.settings import SMALLEST_INPUT
 from generation.synthesis.diversity_search import SearchSettings
 from generation.synthesis.flatness import FlatnessSettings
+from generation.synthesis.geometry import scaled_size
 from generation.synthesis.maco import CropSettings
 from generation.synthesis.presets import PRESETS, no_such_preset, with_preset
 from generation.synthesis.settings import Settings
-from generation.synthesis.transforms import TransformSettings, scaled_size
+from generation.synthesis.transforms import TransformSettings
 
 
 class _Part(BaseModel):

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from generation.networks.network import REGISTRY, Branch, Layer, Network
 from generation.synthesis.flatness import FlatnessSettings
+from generation.synthesis.geometry import scaled_size
 from generation.synthesis.groups import Group, parametrization
 from generation.synthesis.lean_network import LeanNetwork
 from generation.synthesis.memory import Passes
 from generation.synthesis.optimize import _optimizer, optimize
 from generation.synthesis.settings import Settings, Target
-from generation.synthesis.transforms import TransformSettings, draw_scales, scaled_size
+from generation.synthesis.transforms import TransformSettings, draw_scales
 from house.errors import UserError
 
 SETTINGS = Settings(

@@ -1,22 +1,19 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generation.synthesis.geometry import rotation_index, scaled_size
 from generation.synthesis.transforms import (
     RandomTransforms,
     TransformSettings,
     draw_group,
     draw_scales,
-    resize_matrix,
-    rotation_index,
-    scaled_size,
 )
+from tests.generation.synthesis.twins import resize_twin, rotate_twin
 
 
 @pytest.fixture(params=["compiled", "torch"])
@@ -30,38 +27,6 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 PUBLISHED = TransformSettings(16, (1, 0.975, 1.025, 0.95, 1.05), tuple(range(-5, 6)), 8)
 
 
-def resize_twin(image: np.ndarray, new_size: int) -> np.ndarray:
-    """Bilinear without half-pixel centres, one pixel at a time."""
-    size = image.shape[0]
-    out = np.zeros((new_size, new_size))
-    for i in range(new_size):
-        for j in range(new_size):
-            y, x = i * size / new_size, j * size / new_size
-            y0, x0 = math.floor(y), math.floor(x)
-            y1, x1 = min(y0 + 1, size - 1), min(x0 + 1, size - 1)
-            fy, fx = y - y0, x - x0
-            top = image[y0, x0] * (1 - fx) + image[y0, x1] * fx
-            bottom = image[y1, x0] * (1 - fx) + image[y1, x1] * fx
-            out[i, j] = top * (1 - fy) + bottom * fy
-    return out
-
-
-def rotate_twin(image: np.ndarray, degrees: float) -> np.ndarray:
-    """Nearest neighbour about the middle, zero outside, one pixel at a time."""
-    size = image.shape[0]
-    middle = (size - 1) / 2
-    a = math.radians(degrees)
-    out = np.zeros_like(image)
-    for i in range(size):
-        for j in range(size):
-            x = math.cos(a) * (j - middle) - math.sin(a) * (i - middle) + middle
-            y = math.sin(a) * (j - middle) + math.cos(a) * (i - middle) + middle
-            xi, yi = math.floor(x + 0.5), math.floor(y + 0.5)
-            if 0 <= xi < size and 0 <= yi < size:
-                out[i, j] = image[yi, xi]
-    return out
-
-
 def test_published_sizes() -> None:
     assert [scaled_size(240, s) for s in PUBLISHED.scales] == [240, 234, 246, 228, 251]
     transform = RandomTransforms(PUBLISHED, torch.device("cpu"))
@@ -70,24 +35,6 @@ def test_published_sizes() -> None:
         transform(torch.zeros(1, 1, 3, 256, 256), draws, scale, 0).shape[-1] for scale in range(5)
     ]
     assert sides == [232, 226, 238, 220, 243]
-
-
-@pytest.mark.parametrize("new_size", [24, 23, 27, 40, 11])
-def test_resize_equals_its_twin(new_size: int) -> None:
-    image = np.random.default_rng(new_size).random((24, 24))
-    matrix = resize_matrix(24, new_size)
-    np.testing.assert_allclose(matrix @ image @ matrix.T, resize_twin(image, new_size), atol=1e-6)
-
-
-@pytest.mark.parametrize("degrees", [-5.0, -3.0, 0.0, 1.0, 4.0, 30.0, 90.0])
-@pytest.mark.parametrize("size", [20, 25])
-def test_rotation_equals_its_twin(degrees: float, size: int) -> None:
-    image = np.random.default_rng(size).random((size, size))
-    padded = np.append(image.ravel(), 0)
-    rotated = padded[rotation_index(size, degrees)].reshape(size, size)
-    different = np.count_nonzero(rotated != rotate_twin(image, degrees))
-    # A tie between two neighbours may fall either way in the last bit of a cosine.
-    assert different <= (size if degrees == 90 else 0)
 
 
 @pytest.mark.usefixtures("way")
