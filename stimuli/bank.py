@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 import h5py
@@ -17,12 +15,13 @@ import numpy.typing as npt
 from house.errors import UserError
 from house.names import nearest
 from stimuli import schema
-from stimuli.damage import damaged, reading, reason_of
+from stimuli.bank_file import BankFile
+from stimuli.damage import damaged, reason_of
 from stimuli.machine import MachinePrediction, machine_names, read_machine
 from stimuli.schema import SIGNS, Sign, Unit
 
 
-class StimulusBank:
+class StimulusBank(BankFile):
     """A stimulus bank, open for reading.
 
     Parameters
@@ -42,114 +41,32 @@ class StimulusBank:
     ...     pixels = bank.image(query)
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise UserError(
-                "there is no such stimulus bank",
-                where=str(self.path),
-                remedy="Build one with `python -m generation build`, or check the path.",
-            )
-        with reading(self.path):
-            self._file = h5py.File(self.path, "r")
-        try:
-            with self._reading():
-                self._check_header()
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> StimulusBank:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; reading afterwards is an error."""
-        self._file.close()
-
-    def _reading(self) -> contextlib.AbstractContextManager[None]:
-        return reading(self.path, self._file)
-
-    def _attribute(self, name: str) -> str:
-        with self._reading():
-            return str(self._file.attrs[name])
-
-    def dataset(self, name: str) -> h5py.Dataset:
-        """Give a data set by its path within the file; a `UserError` where it is none."""
-        with self._reading():
-            found = self._file[name]
-            if not isinstance(found, h5py.Dataset):
-                raise damaged(self.path, f"{name} is no data set")
-            return found
-
-    def values(self, name: str, place: Any = ()) -> npt.NDArray[Any]:
-        """Read a data set, or a place in it; texts as an array of str."""
-        with self._reading():
-            found = self.dataset(name)
-            text = h5py.check_string_dtype(found.dtype) is not None
-            return np.asarray(found.asstr()[place] if text else found[place])
-
-    def _shape(self, name: str, axes: int) -> tuple[int, ...]:
-        with self._reading():
-            shape = tuple(int(length) for length in self.dataset(name).shape)
-        if len(shape) != axes:
-            raise damaged(self.path, f"{name} has {len(shape)} axes, not {axes}")
-        return shape
-
-    def _check_header(self) -> None:
-        attributes = self._file.attrs
-        if str(attributes.get("format")) != schema.FORMAT:
-            raise UserError(
-                "this HDF5 file is no stimulus bank",
-                where=str(self.path),
-                remedy="Banks are made by `python -m generation build`.",
-            )
-        version = int(attributes.get("schema_version", 0))
-        if version != schema.SCHEMA_VERSION:
-            raise UserError(
-                f"this bank has schema version {version}; "
-                f"this program reads version {schema.SCHEMA_VERSION}",
-                where=str(self.path),
-                remedy="Rebuild the bank, or use the release that made it.",
-            )
-        missing = [name for name in schema.DATASETS if name not in self._file]
-        missing += [name for name in schema.ATTRIBUTES if name not in attributes]
-        if missing:
-            raise damaged(self.path, f"missing {', '.join(missing)}")
-
     @property
     def name(self) -> str:
         """What people call this bank."""
-        return self._attribute("name")
+        return self.attribute("name")
 
     @property
     def schema_version(self) -> int:
         """Version of the format."""
-        with self._reading():
-            return int(self._file.attrs["schema_version"])
+        with self.reading():
+            return int(self.file.attrs["schema_version"])
 
     @property
     def content_sha256(self) -> str:
         """Checksum, as recorded, over everything that a participant can see."""
-        return self._attribute("content_sha256")
+        return self.attribute("content_sha256")
 
     @property
     def recipe(self) -> str:
         """The recipe as TOML text."""
-        return self._attribute("recipe")
+        return self.attribute("recipe")
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Seeds, versions, hardware, network and checksums."""
         try:
-            value = json.loads(self._attribute("provenance"))
+            value = json.loads(self.attribute("provenance"))
         except ValueError as error:
             reason = f"its provenance is no JSON: {reason_of(error)}"
             raise damaged(self.path, reason) from error
@@ -160,17 +77,17 @@ class StimulusBank:
     @property
     def image_size(self) -> int:
         """Height and width of every image in pixels."""
-        return self._shape("natural/images", 4)[1]
+        return self.shape("natural/images", 4)[1]
 
     @property
     def images_per_sign(self) -> int:
         """Number of synthetic images of a unit and sign."""
-        return self._shape("synthetic/images", 6)[2]
+        return self.shape("synthetic/images", 6)[2]
 
     @property
     def n_natural(self) -> int:
         """Number of natural images stored."""
-        return self._shape("natural/images", 4)[0]
+        return self.shape("natural/images", 4)[0]
 
     @property
     def n_batches(self) -> int:
@@ -185,15 +102,15 @@ class StimulusBank:
     @cached_property
     def _batches(self) -> npt.NDArray[np.int32]:
         # A few kilobytes a unit, of which every plan asks for many.
-        self._shape("natural/batches", 4)
+        self.shape("natural/batches", 4)
         return np.asarray(self.values("natural/batches"), dtype=np.int32)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
         """All units in the bank's order."""
         columns = {}
-        with self._reading():
-            present = [n for n in schema.OPTIONAL_UNIT_COLUMNS if f"units/{n}" in self._file]
+        with self.reading():
+            present = [n for n in schema.OPTIONAL_UNIT_COLUMNS if f"units/{n}" in self.file]
             for name in (*schema.UNIT_COLUMNS, *present):
                 text = h5py.check_string_dtype(schema.expected_dtype(f"units/{name}")) is not None
                 found = self.values(f"units/{name}").tolist()
@@ -326,7 +243,7 @@ class StimulusBank:
         return {
             name: self.values(where, place)[()]
             for name, where in schema.OPTIMISATION.items()
-            if where in self._file
+            if where in self.file
         }
 
     @property
@@ -337,13 +254,13 @@ class StimulusBank:
     @property
     def machine_names(self) -> tuple[str, ...]:
         """Names of the machine observers whose answers the bank holds."""
-        with self._reading():
-            return machine_names(self._file)
+        with self.reading():
+            return machine_names(self.file)
 
     def machine(self, name: str | None = None) -> MachinePrediction:
         """Answers of a machine observer to every trial; without a name, of the only one."""
-        with self._reading():
-            return read_machine(self._file, tuple(self._rows), name)
+        with self.reading():
+            return read_machine(self.file, tuple(self._rows), name)
 
     def source(self, image_id: str) -> dict[str, str]:
         """Source of a natural image: name, sha256, label, licence, author."""
@@ -360,10 +277,10 @@ class StimulusBank:
 
         Takes about a second per gigabyte. A bank is whole when this equals `content_sha256`.
         """
-        with self._reading():
+        with self.reading():
             return schema.combine_hashes(
                 (name, schema.hash_dataset(self.dataset(name)))
-                for name in schema.visible_datasets(self._file)
+                for name in schema.visible_datasets(self.file)
             )
 
 

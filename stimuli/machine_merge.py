@@ -65,7 +65,7 @@ def _unlike(name: str, labels: Sequence[str], banks: Sequence[StimulusBank]) -> 
     if without:
         return f"{', '.join(without)} {'has' if len(without) == 1 else 'have'} none"
     for label, bank in zip(labels, banks, strict=True):
-        problems = machine_problems(bank._file, len(bank.units), bank.n_batches, [name])
+        problems = machine_problems(bank.file, len(bank.units), bank.n_batches, [name])
         if wrong := next(problems, ""):
             return f"in the bank of {label}, {wrong}"
     settings = [_settings(bank.machine(name)) for bank in banks]

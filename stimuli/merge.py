@@ -167,7 +167,7 @@ def _check_alike(parts: Sequence[Part], banks: Sequence[StimulusBank]) -> None:
 
 def _write_synthetic(writer: BankWriter, banks: Sequence[StimulusBank]) -> None:
     row, wanted = 0, schema.OPTIMISATION
-    known = all(where in bank._file for bank in banks for where in wanted.values())
+    known = all(where in bank.file for bank in banks for where in wanted.values())
     for bank in banks:
         for own in range(len(bank.units)):
             for sign in range(len(SIGNS)):

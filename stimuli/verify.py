@@ -65,7 +65,7 @@ def verify_bank(path: Path | str) -> Verification:
     """
     found = Verification(Path(path))
     with StimulusBank(path) as bank:
-        file: h5py.File = bank._file
+        file: h5py.File = bank.file
         found.content_sha256 = bank.content_sha256
         _run(_check_structure, file, bank, found)
         _run(_check_attributes, file, bank, found)

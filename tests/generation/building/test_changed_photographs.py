@@ -136,7 +136,7 @@ def test_the_share_that_beats_photographs_is_that_of_the_bank(
     with StimulusBank(made.path) as bank:
         for row, unit in enumerate(bank.units):
             for sign, name in enumerate(SIGNS):
-                best = bank._file["natural/exemplar_activations"][row, sign, 0]
+                best = bank.file["natural/exemplar_activations"][row, sign, 0]
                 mean = np.mean(bank.activations(unit.unit_id, name))
                 beats.append(mean > best if name == "max" else mean < best)
         assert bank.provenance["share_beating_photographs"] == round(made.beating, 4)

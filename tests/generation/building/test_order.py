@@ -275,7 +275,7 @@ def test_remeasuring_notices_wrong_activations(recipe_file: Path, tmp_path: Path
             recipe=bank.recipe,
             provenance=bank.provenance,
         )
-        file = bank._file
+        file = bank.file
         with writer:
             for u, unit in enumerate(units):
                 for s, sign in enumerate(SIGNS):
