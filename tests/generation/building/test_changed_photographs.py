@@ -53,8 +53,8 @@ class Meddling(Silent):
 def most_activating(bank: Path) -> str:
     """Name the photograph that activates the first unit most."""
     with StimulusBank(bank) as opened:
-        row = opened._file["natural/exemplars"][0, 1, 0]
-        return str(opened._file["natural/name"].asstr()[row])
+        row = opened.file["natural/exemplars"][0, 1, 0]
+        return str(opened.file["natural/name"].asstr()[row])
 
 
 def exchange(victim: Path) -> None:

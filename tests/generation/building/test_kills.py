@@ -62,10 +62,10 @@ def fingerprint(bank: Path) -> dict[str, str]:
     """Checksums of all data sets, measured values included."""
     with StimulusBank(bank) as opened:
         names: list[str] = []
-        opened._file.visititems(
+        opened.file.visititems(
             lambda name, item: names.append(name) if "sha256" in item.attrs else None
         )
-        return {name: opened._file[name].attrs["sha256"] for name in names}
+        return {name: opened.file[name].attrs["sha256"] for name in names}
 
 
 def recorded(work: Path) -> int:
