@@ -33,7 +33,6 @@ from generation.synthesis.portions import steps_of_unit
 from generation.synthesis.stage import synthesise
 from generation.units.recipe_units import select
 from house.errors import UserError
-from house.stopping import stops_like_an_interrupt
 from stimuli import Unit, verify_bank
 
 _CHECKING = "checking the network"
@@ -118,7 +117,7 @@ def build(
     if (found := find_existing(out, job.build_key, replace)) is not None:
         _tidy(out, job, reporter)
         return Built(out, found.content_sha256, False, *found.beating)
-    with stops_like_an_interrupt(), sole_builder(out, work.path):
+    with sole_builder(out, work.path):
         _check_space(job, len(units), 0)
         most = bank_assembly.may_show(recipe, len(units), len(pool))
         try:

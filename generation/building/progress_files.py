@@ -6,6 +6,7 @@ decides it, and each build notes the keys that it uses: what it clears away in t
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import re
@@ -88,11 +89,9 @@ class WorkFolder:
 
     def discard_runs(self, unit_id: str, key: str) -> None:
         """Delete all that a search has kept."""
-        own = _file_name(unit_id, key).removesuffix(".npz")
-        name = re.compile(rf"run-[01]-[0-9.e+-]+-{re.escape(own)}\.npz")
-        for path in self.path.glob("run-*.npz"):
-            if name.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+        own = _file_name(unit_id, key)
+        for path in self.path.glob(f"run-*-{glob.escape(own)}"):
+            path.unlink(missing_ok=True)
 
     def discard(self, unit_id: str, key: str) -> None:
         """Delete a unit's file, so that it is made again."""

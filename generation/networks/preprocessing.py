@@ -38,14 +38,9 @@ class Preprocessing:
         """Turn RGB images (N, 3, H, W) into the network's input."""
         if self.bgr:
             x = x.flip(1)
-        mean = torch.tensor(self.mean, dtype=x.dtype, device=x.device)
-        # A whole row of means: with one a colour, processors would go through colours one by one.
-        means = mean[None, :, None, None].expand(1, -1, 1, x.shape[3])
-        if x.is_contiguous(memory_format=torch.channels_last):
-            means = means.contiguous(memory_format=torch.channels_last)
-        x = torch.add(-means, x, alpha=self.scale)
+        x = torch.add(-_row(self.mean, x), x, alpha=self.scale)
         if self.std != (1.0, 1.0, 1.0):
-            x = x / torch.tensor(self.std, dtype=x.dtype, device=x.device)[None, :, None, None]
+            x = x / _row(self.std, x)
         if self.side is not None and x.shape[-2:] != (self.side, self.side):
             # Two products: interpolation has no deterministic gradient on a GPU.
             rows, columns = (
@@ -54,6 +49,17 @@ class Preprocessing:
             )
             x = rows @ x @ columns.T
         return x
+
+
+def _row(colours: _Triple, like: Tensor) -> Tensor:
+    """Write a number a colour out for a row of pixels, (1, 3, 1, W), in memory as `like`.
+
+    With one number a colour processors would go through an image colour by colour.
+    """
+    row = torch.tensor(colours, dtype=like.dtype, device=like.device)[None, :, None, None]
+    row = row.expand(1, -1, 1, like.shape[3])
+    last = like.is_contiguous(memory_format=torch.channels_last)
+    return row.contiguous(memory_format=torch.channels_last) if last else row
 
 
 @functools.lru_cache(maxsize=64)

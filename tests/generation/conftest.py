@@ -99,8 +99,35 @@ def recipe_file(tmp_path: Path, pool_folder: Path) -> Path:
 
 def run_generation(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Call the command line as its user would."""
+    return _run(["-m", "generation"], arguments, more)
+
+
+# In the middle of the recording, long before a checkpoint.
+_TERMINATED = """
+import os, signal
+from generation.natural.unfinished import Unfinished
+take = Unfinished.take
+def terminated(self, images, *rest):
+    take(self, images, *rest)
+    if images.last >= 12:
+        os.kill(os.getpid(), signal.SIGTERM)
+Unfinished.take = terminated
+from generation.__main__ import app
+from house.cli import run
+run(app, "generation")
+"""
+
+
+def run_terminated(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Call the command line, and end it by SIGTERM early in the recording, as schedulers do."""
+    return _run(["-c", _TERMINATED], arguments, more)
+
+
+def _run(
+    program: list[str], arguments: tuple[str | Path, ...], more: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "generation", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **more},
         capture_output=True,

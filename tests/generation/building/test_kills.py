@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stimuli import StimulusBank, verify_bank
-from tests.generation.conftest import RECIPE, ROOT
+from tests.generation.conftest import RECIPE, ROOT, run_terminated
 
 PHOTOGRAPHS = 30
 # A build whose network need not be looked at again at every start: that is not what is tested.
@@ -186,22 +186,6 @@ def test_killed_while_every_activation_is_kept_for_percentiles(
     assert fingerprint(out) == fingerprint(tmp_path / "whole.h5")
 
 
-# As a scheduler ends a job: SIGTERM in the middle of the recording, long before a checkpoint.
-TERMINATED = """
-import os, signal, sys
-from generation.natural.unfinished import Unfinished
-take = Unfinished.take
-def terminated(self, images, *rest):
-    take(self, images, *rest)
-    if images.last == 12:
-        os.kill(os.getpid(), signal.SIGTERM)
-Unfinished.take = terminated
-from generation.__main__ import app
-from house.cli import run
-run(app, "generation")
-"""
-
-
 def test_sigterm_stores_a_checkpoint_and_says_how_to_go_on(
     tmp_path: Path, pool_folder: Path
 ) -> None:
@@ -209,14 +193,7 @@ def test_sigterm_stores_a_checkpoint_and_says_how_to_go_on(
     text = recipe.read_text(encoding="utf-8")
     recipe.write_text(text.replace("checkpoint_passes = 1", ""), encoding="utf-8")
     out = tmp_path / "bank.h5"
-    ended = subprocess.run(
-        [sys.executable, "-c", TERMINATED, "build", str(recipe), "--out", str(out)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    ended = run_terminated("build", recipe, "--out", out)
     assert ended.returncode == 130, ended.stderr
     assert "Give the same command again, and it goes on where it stopped." in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -25,7 +25,7 @@ from house.errors import UserError
 from house.tables import validate
 from stimuli import BankWriter, StimulusBank, Unit, unit_id
 from stimuli.merge import Part, merge_banks
-from tests.generation.conftest import ROOT, run_generation
+from tests.generation.conftest import ROOT, run_generation, run_terminated
 
 MODULE = """
 import torch
@@ -66,32 +66,9 @@ def write(tmp_path: Path, recipe_file: Path, factory: str) -> Path:
     return path
 
 
-TERMINATED = """
-import os, signal, sys
-from generation.natural.unfinished import Unfinished
-take = Unfinished.take
-def terminated(self, images, *rest):
-    take(self, images, *rest)
-    os.kill(os.getpid(), signal.SIGTERM)
-Unfinished.take = terminated
-from generation.__main__ import app
-from house.cli import run
-run(app, "generation")
-"""
-
-
 def test_sigterm_says_how_to_go_on(recipe_file: Path, tmp_path: Path) -> None:
     sweep = write(tmp_path, recipe_file, "small")
-    command = [sys.executable, "-c", TERMINATED, "sweep", str(sweep), "--out", str(tmp_path / "b")]
-    ended = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    ended = run_terminated("sweep", sweep, "--out", tmp_path / "b", PYTHONPATH=str(tmp_path))
     assert ended.returncode == 130, ended.stderr
     assert "Give the same command again, and it goes on where it stopped." in ended.stderr
     assert "Traceback" not in ended.stderr
