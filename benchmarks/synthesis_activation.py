@@ -42,6 +42,7 @@ AGAIN = " again"
 OBJECTIVE = " objective"
 RUNS = tuple(kind + which for kind in KINDS for which in ("", AGAIN))
 NUDGE = 1e-6
+NUDGES = (0, 1e-6, 2e-6, -1e-6, 3e-6, -2e-6, 1e-5, -1e-5)
 # Shares of a rise that is smaller than this part of the layer's largest are all noise.
 LEAST_RISE = 0.1
 RESAMPLES = 10_000
@@ -61,7 +62,8 @@ def first(
 
 
 def last(
-    kind: str,
+    side: str,
+    nudge: float,
     network: Network,
     whole: synthesis.Whole,
     layer: str,
@@ -70,8 +72,6 @@ def last(
     seed: int,
 ) -> synthesis.Reached:
     """Measure the images that one side ends with."""
-    nudge = NUDGE if kind.endswith(AGAIN) else 0.0
-    side = kind.removesuffix(AGAIN)
     if side == "lucent":
         return synthesis.run_lucent(
             whole, network, layer, options.steps, True, channel, options.diversity, seed, nudge
@@ -135,6 +135,23 @@ def row(name: str, shares: Sequence[npt.NDArray[np.float64]], rng: np.random.Gen
     print(f"| {name} | {len(shares[0])} | " + " | ".join(cells) + " |", flush=True)
 
 
+def scatter(
+    network: Network,
+    whole: synthesis.Whole,
+    unit: tuple[str, int, int],
+    options: argparse.Namespace,
+) -> None:
+    """Print what every side reaches with one unit from spectra nudged by nearly nothing."""
+    layer, channel, seed = unit
+    for side in [kind for kind in KINDS if kind in options.kinds]:
+        ends = []
+        for nudge in options.nudges:
+            made = last(side, nudge, network, whole, layer, channel, options, seed)
+            ends.append(made.activation)
+            print(f"{layer}/{channel}, {side}, {nudge:+.0e}: {ends[-1]:.1f}", flush=True)
+        print(f"{side}: {min(ends):.0f} to {max(ends):.0f}, mean {np.mean(ends):.0f}", flush=True)
+
+
 def main() -> None:
     """Go through the units and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -145,6 +162,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=96)
     parser.add_argument("--diversity", type=float, default=synthesis.DIVERSITY)
     parser.add_argument("--seed", type=int, default=synthesis.SEED)
+    parser.add_argument("--scatter", help="LAYER/CHANNEL of one of the units: these runs alone")
+    parser.add_argument("--nudges", nargs="+", type=float, default=NUDGES)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -166,6 +185,10 @@ def main() -> None:
         for place in range(options.units)
         for layer in options.layers
     ]
+    if options.scatter:
+        (unit,) = (unit for unit in units if f"{unit[0]}/{unit[1]}" == options.scatter)
+        scatter(network, whole, unit, options)
+        return
     for layer, channel, seed in units:
         found = known.setdefault(
             (layer, channel),
@@ -175,7 +198,10 @@ def main() -> None:
             if kind in found:
                 continue
             begun = time.perf_counter()
-            found |= noted(kind, last(kind, network, whole, layer, channel, options, seed))
+            nudge = NUDGE if kind.endswith(AGAIN) else 0.0
+            side = kind.removesuffix(AGAIN)
+            made = last(side, nudge, network, whole, layer, channel, options, seed)
+            found |= noted(kind, made)
             found |= {"layer": layer, "channel": channel, **setting}
             with options.record.open("a") as file:
                 file.write(json.dumps(found) + "\n")
