@@ -145,7 +145,7 @@ def scatter(
     layer, channel, seed = unit
     for side in [kind for kind in KINDS if kind in options.kinds]:
         ends = []
-        for nudge in options.nudges:
+        for nudge in NUDGES[: options.runs]:
             made = last(side, nudge, network, whole, layer, channel, options, seed)
             ends.append(made.activation)
             print(f"{layer}/{channel}, {side}, {nudge:+.0e}: {ends[-1]:.1f}", flush=True)
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--diversity", type=float, default=synthesis.DIVERSITY)
     parser.add_argument("--seed", type=int, default=synthesis.SEED)
     parser.add_argument("--scatter", help="LAYER/CHANNEL of one of the units: these runs alone")
-    parser.add_argument("--nudges", nargs="+", type=float, default=NUDGES)
+    parser.add_argument("--runs", type=int, default=len(NUDGES), help="of each side then")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
